@@ -1,0 +1,125 @@
+// What isolates and the region object say to each other. An isolate sends reports off the request's path; the reply
+// carries everything it must know. The region object is never called before a response.
+import { type Experience, type Outcome } from "../policy/experience.ts";
+
+/** A new question row: written to the index by the region's alarm, shown to other isolates as a fresh row at once. */
+export interface EntryInsert {
+  /** Vector id. */
+  readonly id: string;
+  readonly tenant: string;
+  readonly namespace: string;
+  readonly ansId: string;
+  readonly role: 1 | 2;
+  readonly fp: string;
+  readonly lang: string;
+  readonly question: string;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  /** base64 of 768 little-endian float32 values, unit norm. */
+  readonly vector: string;
+}
+
+/** A row was used by A or C; the reward relative to calling the model moves its cache value. */
+export interface EntryUse {
+  readonly id: string;
+  readonly tenant: string;
+  /** The decision it belongs to: one use is counted once per decision. */
+  readonly expId: string;
+  readonly handling: "A" | "C";
+  /** Product utility U of this use (reward.ts), if known. */
+  readonly utility?: number;
+}
+
+/** Feedback or a judge's word on a decision. */
+export interface Label {
+  readonly labelId: string;
+  readonly expId: string;
+  readonly tenant: string;
+  readonly source: "feedback" | "regenerate" | "shadow" | "judge" | "human";
+  /** 1 = acceptable, 0 = wrong. */
+  readonly correct: 0 | 1;
+  readonly weight: number;
+  /** The row the decision used and its distance, when it used one. */
+  readonly rowId?: string;
+  readonly distance?: number;
+  readonly comment?: string;
+}
+
+/** What `GET /admin/decisions/{id}` shows; JSON, already free of secrets. */
+export interface Receipt {
+  readonly id: string;
+  readonly tenant: string;
+  readonly at: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** One batch from one isolate. */
+export interface Report {
+  /** Client-made; the ledger keeps one row per received batch and a second delivery changes nothing. */
+  readonly batchId: string;
+  readonly experiences: readonly Experience[];
+  readonly outcomes: readonly Outcome[];
+  readonly receipts: readonly Receipt[];
+  readonly inserts: readonly EntryInsert[];
+  readonly uses: readonly EntryUse[];
+  readonly labels: readonly Label[];
+  /** Last `freshCursor` this isolate has seen; 0 at start. */
+  readonly freshCursor: number;
+}
+
+/** Backend health and load as the region knows it; used by selectors in a later issue, empty until then. */
+export interface BackendState {
+  readonly name: string;
+  readonly openUntil: number;
+}
+
+export interface KillSwitches {
+  readonly cacheOff: boolean;
+  readonly augmentOff: boolean;
+  readonly learnOff: boolean;
+  /** Policy version to stay on, or null. */
+  readonly pinnedPolicy: number | null;
+}
+
+export interface ReportReply {
+  readonly duplicate: boolean;
+  /** Rises with every purge that must empty isolate memories. */
+  readonly epoch: number;
+  readonly killSwitches: KillSwitches;
+  /** Version in the published pointer, or null before the first publication. */
+  readonly policyVersion: number | null;
+  readonly backends: readonly BackendState[];
+  /** Rows newer than `freshCursor` that the index may not show yet, oldest first, at most 64. */
+  readonly fresh: readonly EntryInsert[];
+  readonly freshCursor: number;
+  /** Vector ids that must not be served though the index may still return them. */
+  readonly tombstones: readonly string[];
+}
+
+/** The region object's RPC surface as isolates, cron and the trainer route use it. */
+export interface RegionRpc {
+  report(report: Report): Promise<ReportReply>;
+  /** Reply without a batch: an isolate whose epoch is older than 60 s asks before it serves A. */
+  sync(freshCursor: number): Promise<ReportReply>;
+  receipt(id: string): Promise<Receipt | null>;
+  /** Decisions of the last minutes and totals, for the dashboard. */
+  live(): Promise<LiveView>;
+  /** Product eviction; idempotent, overlapping runs act as one. Called by cron. */
+  evict(): Promise<{ evicted: number; kept: number }>;
+}
+
+/** Totals since the object was created, and the newest decisions (newest first, at most 50). */
+export interface LiveView {
+  readonly region: string;
+  readonly entries: number;
+  readonly totals: {
+    readonly requests: number;
+    readonly byKind: Readonly<Record<string, number>>;
+    readonly tokensIn: number;
+    readonly tokensOut: number;
+    readonly tokensAvoided: number;
+    readonly costUsd: number;
+    readonly savedUsd: number;
+  };
+  readonly recent: readonly Receipt[];
+}

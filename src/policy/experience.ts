@@ -1,0 +1,47 @@
+import { type Handling } from "./action.ts";
+
+/** One decision as the trainer sees it (paper: what an edge sends to the training server). No texts. */
+export interface Experience {
+  /** Client-made id, unique: the decision id. A second delivery changes nothing. */
+  readonly expId: string;
+  readonly tenant: string;
+  readonly region: string;
+  /** Milliseconds since the epoch, from the edge's clock. */
+  readonly at: number;
+  /** base64 of 768 little-endian fp16 values, as fed; empty when the embedding was not available. */
+  readonly f: string;
+  /** 30 numbers, as fed. */
+  readonly c: readonly number[];
+  readonly omega: number;
+  /** Product mode runs one chain with zero noise; paper mode stores base64 float32 [K, T+1, A]. */
+  readonly noise: "zero" | string;
+  /** Index of the action drawn. */
+  readonly action: number;
+  /** Probability of `action` under the behaviour policy, exploration floor included. */
+  readonly mu: number;
+  /** [A] probabilities before the floor. */
+  readonly probs: readonly number[];
+  /** What was executed: B_FALLBACK is a cache action that the resolver turned into a direct call. */
+  readonly sub: Handling | "B_FALLBACK";
+  readonly policyVersion: number;
+  readonly resolverVersion: number;
+  readonly embedder: string;
+  /** Whether the tenant lets its experiences train shared weights. */
+  readonly share: boolean;
+  readonly usedRows: readonly string[];
+}
+
+/** How a decision ended. Sent with the decision when that is soon enough, else later under the same id. */
+export interface Outcome {
+  readonly expId: string;
+  readonly tenant: string;
+  readonly result: "final" | "client_abort" | "upstream_error" | "incomplete" | "unknown";
+  /** Request received to last byte, seconds (paper d), and its parts in milliseconds. */
+  readonly delaySeconds: number;
+  readonly parts: Readonly<Record<string, number>>;
+  readonly tokensIn: number;
+  readonly tokensOut: number;
+  /** US dollars paid to the model; what a hit avoided is in `savedUsd`. */
+  readonly costUsd: number;
+  readonly savedUsd: number;
+}
