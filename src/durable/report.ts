@@ -2,7 +2,11 @@
 // carries everything it must know. The region object is never called before a response.
 import { type Experience, type Outcome } from "../policy/experience.ts";
 
-/** A new question row: written to the index by the region's alarm, shown to other isolates as a fresh row at once. */
+/**
+ * A new question row: written to the index by the region's alarm, shown to other isolates as a fresh row at once.
+ * Index metadata of a row: `t` tenant, `ansId`, `role`, `fp`, `lang`, `q` question, `at` createdAt, `exp` expiresAt,
+ * `n` use count, and where known `ev` (JSON text of Evidence) and `qr: true` (quarantined).
+ */
 export interface EntryInsert {
   /** Vector id. */
   readonly id: string;
