@@ -1,0 +1,77 @@
+// Bundles [env.local] of wrangler.toml with wrangler itself, so that there is one configuration and one bundler.
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, extname, join, resolve } from "node:path";
+
+export const ROOT = resolve(import.meta.dirname, "../..");
+export const CONFIG_PATH = join(ROOT, "wrangler.toml");
+
+/** No network: neither usage statistics nor the request for a sample of `request.cf`. */
+export const OFFLINE = {
+  WRANGLER_SEND_METRICS: "false",
+  CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  WRANGLER_HIDE_BANNER: "true",
+};
+
+/** How the rules of wrangler type what a bundle imports. */
+const MODULE_TYPES = {
+  ".js": "ESModule",
+  ".wasm": "CompiledWasm",
+  ".bin": "Data",
+  ".txt": "Text",
+  ".html": "Text",
+  ".sql": "Text",
+} as const;
+
+export interface WorkerModule {
+  readonly type: (typeof MODULE_TYPES)[keyof typeof MODULE_TYPES];
+  readonly path: string;
+  readonly contents: string | Uint8Array<ArrayBuffer>;
+}
+
+let build: Promise<readonly WorkerModule[]> | undefined;
+
+/** The modules of the local Worker, the entry first; bundled once per process. Rejects with wrangler's own message. */
+export function buildLocalWorker(): Promise<readonly WorkerModule[]> {
+  return (build ??= bundle("local"));
+}
+
+/** Bundles an environment without publishing it. */
+export async function bundle(environment: string): Promise<readonly WorkerModule[]> {
+  const outdir = await mkdtemp(join(tmpdir(), "velo-build-"));
+  try {
+    await wrangler("deploy", "--dry-run", "--env", environment, "--outdir", outdir);
+    return await readModules(outdir);
+  } finally {
+    await rm(outdir, { recursive: true, force: true });
+  }
+}
+
+async function wrangler(...args: string[]): Promise<void> {
+  const manifest = createRequire(import.meta.url).resolve("wrangler/package.json");
+  const bin = join(dirname(manifest), "bin/wrangler.js");
+  const env = { ...process.env, ...OFFLINE, NO_COLOR: "1" };
+  const command = [bin, ...args, "--config", CONFIG_PATH];
+  await new Promise<void>((done, fail) => {
+    execFile(process.execPath, command, { cwd: ROOT, env }, (error, _stdout, stderr) => {
+      if (error === null) done();
+      else fail(new Error(`wrangler ${args.join(" ")} failed\n${stderr || error.message}`));
+    });
+  });
+}
+
+async function readModules(folder: string): Promise<WorkerModule[]> {
+  const modules: WorkerModule[] = [];
+  for (const path of await readdir(folder)) {
+    const type = Object.entries(MODULE_TYPES).find(([ext]) => ext === extname(path))?.[1];
+    if (type === undefined) continue; // the source map and wrangler's note
+    const bytes = await readFile(join(folder, path));
+    const text = type === "ESModule" || type === "Text";
+    const module = { type, path, contents: text ? bytes.toString("utf8") : new Uint8Array(bytes) };
+    if (path === "index.js") modules.unshift(module);
+    else modules.push(module);
+  }
+  return modules;
+}
