@@ -27,16 +27,18 @@ export async function withDeadline<T>(
       return { ok: false, reason: "error", error };
     }
   })();
-  const stopWaiting = () => timer.abort();
-  if (parent?.aborted) stopWaiting();
-  parent?.addEventListener("abort", stopWaiting);
-  const stopped = wait(ms, timer.signal).then((): Attempt<T> => {
-    if (parent?.aborted) return { ok: false, reason: "error", error: parent.reason };
+  const timeout = wait(ms, timer.signal).then((): Attempt<T> => {
     const error = new DOMException(`no result within ${ms} ms`, "TimeoutError");
     return { ok: false, reason: "timeout", error };
   });
-  const outcome = await Promise.race([result, stopped]);
-  parent?.removeEventListener("abort", stopWaiting);
+  let leave = () => {};
+  const left = new Promise<Attempt<T>>((resolve) => {
+    leave = () => resolve({ ok: false, reason: "error", error: parent?.reason });
+  });
+  if (parent?.aborted) leave();
+  parent?.addEventListener("abort", leave);
+  const outcome = await Promise.race([result, left, timeout]);
+  parent?.removeEventListener("abort", leave);
   timer.abort();
   // A finished attempt may have handed out a stream that its signal would break.
   if (!outcome.ok) work.abort(outcome.error);
