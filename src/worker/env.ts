@@ -27,5 +27,9 @@ export interface Env {
 
 /** The one method of the AI binding that the gateway uses; `Ai` of workers-types is assignable to it. */
 export interface AiBinding {
-  run(model: string, inputs: Record<string, unknown>, options?: Record<string, unknown>): Promise<unknown>;
+  run(
+    model: string,
+    inputs: Record<string, unknown>,
+    options?: Record<string, unknown>,
+  ): Promise<unknown>;
 }

@@ -1,0 +1,66 @@
+// Action A: a stored answer in the shape that was asked for.
+import { costOf, decisionHeaders, outcomeOf } from "./decision-record.ts";
+import { type Life } from "./gateway.ts";
+import { type Answer } from "./openai/answer.ts";
+import { renderCompletion, renderStream } from "./openai/replay.ts";
+import { type StoredAnswer } from "./lookup/entries.ts";
+
+export function serveStored(life: Life, stored: StoredAnswer): Response {
+  const { ports, record, request, desk, link } = life;
+  const now = ports.now();
+  const options = {
+    id: `chatcmpl-${record.id}`,
+    created: Math.floor(now / 1000),
+    model: request.chat.model,
+  };
+  const answer = answerOf(stored);
+  const headers = new Headers(decisionHeaders(record, now));
+
+  const savedUsd = costOf(life.call.model, stored.promptTokens, stored.completionTokens);
+  const row = record.result === "HIT-SEMANTIC" ? record.decision?.selected : null;
+  desk.add({
+    outcome: outcomeOf(record, {
+      result: "final",
+      now,
+      tokensIn: 0,
+      tokensOut: 0,
+      costUsd: 0,
+      savedUsd,
+      parts: { tokensAvoided: stored.promptTokens + stored.completionTokens },
+    }),
+    ...(row && {
+      use: { id: row.id, tenant: record.tenant.id, expId: record.id, handling: "A" as const },
+    }),
+  });
+  ports.waitUntil(desk.flushSoon(link, ports.now, ports.wait));
+  ports.isolate.decisions.set(`${record.tenant.id}|${record.id}`, {
+    id: record.id,
+    at: now,
+    ...(row && { rowId: row.id, distance: row.distance }),
+  });
+
+  if (!request.chat.stream) {
+    headers.set("content-type", "application/json");
+    return new Response(JSON.stringify(renderCompletion(answer, options)), { headers });
+  }
+  headers.set("content-type", "text/event-stream; charset=utf-8");
+  return new Response(
+    renderStream(answer, { ...options, includeUsage: request.chat.includeUsage }),
+    {
+      headers,
+    },
+  );
+}
+
+export function answerOf(stored: StoredAnswer): Answer {
+  return {
+    text: stored.text,
+    finishReason: stored.finishReason,
+    model: stored.model,
+    usage: {
+      promptTokens: stored.promptTokens,
+      completionTokens: stored.completionTokens,
+      totalTokens: stored.promptTokens + stored.completionTokens,
+    },
+  };
+}

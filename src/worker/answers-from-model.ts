@@ -1,0 +1,304 @@
+// Actions B and C: the model is called, its bytes go through unchanged, and a complete answer may be stored.
+import { type EntryInsert } from "../durable/report.ts";
+import { languageOf } from "../policy/cache/language.ts";
+import { encodeFloats } from "../policy/half.ts";
+import { answerOf } from "./answers-from-cache.ts";
+import { costOf, decisionHeaders, outcomeOf } from "./decision-record.ts";
+import { type Life } from "./gateway.ts";
+import { sha256Hex } from "./lookup/digest.ts";
+import { type StoredAnswer, vectorIdOf, writeAnswer } from "./lookup/entries.ts";
+import { type Answer, AnswerCollector } from "./openai/answer.ts";
+import { errorEnvelope, GatewayError } from "./openai/errors.ts";
+import { type StreamEnd, passThrough } from "./openai/pass-through.ts";
+import { chunkWriter, renderCompletion } from "./openai/replay.ts";
+import { type ModelReply } from "./ports.ts";
+import { type FlightEvent, type Leader, beat, follow } from "./single-flight.ts";
+import { augment, estimateTokens } from "./upstream/notes.ts";
+
+/** A store that hangs must not hold an answer's row back for ever. */
+const STORE_MS = 5_000;
+/** Times a follower joins another leader before it asks the model itself. */
+const MAX_FOLLOWS = 3;
+
+export async function askModel(life: Life, notes: readonly StoredAnswer[]): Promise<Response> {
+  const { ports, request } = life;
+  // Notes make the answer depend on more than the request; no-cache asks for an answer of one's own.
+  const key = notes.length > 0 || life.controls.noCache ? null : flightKey(life);
+  let leader: Leader | null = null;
+  if (key !== null) {
+    for (let joined = 0; joined < MAX_FOLLOWS; joined++) {
+      const flight = ports.isolate.flights.running(key, ports.now());
+      if (flight === null) break;
+      const response = await ride(
+        life,
+        follow(flight, ports.now, ports.wait, ports.config.deadlines.coalesceMs),
+      );
+      if (response !== null) return response;
+    }
+    leader = ports.isolate.flights.lead(key, ports.now());
+    ports.waitUntil(beat(leader.flight, ports.now, ports.wait));
+  }
+  let reply: ModelReply;
+  try {
+    reply = await ports.callModel({ ...life.call, ...(await outgoing(life, notes)) });
+  } catch (error) {
+    leader?.failed();
+    end(life, request.signal.aborted ? "client_abort" : "upstream_error", null, 0);
+    throw error;
+  }
+  return relay(life, reply, leader, notes.length === 0);
+}
+
+/** Requests that may share a call: equal in everything that shapes the answer, its length included. */
+function flightKey(life: Life): string | null {
+  if (life.scope === null) return null;
+  const { body } = life.request;
+  return `${life.scope.tenant}|${life.ansId}|${String(body["max_tokens"])}|${String(body["max_completion_tokens"])}`;
+}
+
+/** The body that goes out: the caller's own bytes unless something has to change. */
+async function outgoing(
+  life: Life,
+  notes: readonly StoredAnswer[],
+): Promise<{ readonly raw: Uint8Array<ArrayBuffer>; readonly json: Record<string, unknown> }> {
+  const { cache, ...rest } = life.request.body;
+  const json: Record<string, unknown> = { ...rest };
+  const renamed = life.call.model.target !== life.call.model.id;
+  if (cache === undefined && notes.length === 0 && !renamed) return { raw: life.request.raw, json };
+  if (renamed) json["model"] = life.call.model.target;
+  if (notes.length > 0)
+    json["messages"] = augment(
+      life.request.chat.messages,
+      notes.map(({ question, text }) => ({ question, answer: text })),
+      crypto.randomUUID().replaceAll("-", ""),
+    );
+  return { raw: Uint8Array.from(new TextEncoder().encode(JSON.stringify(json))), json };
+}
+
+function relay(life: Life, reply: ModelReply, leader: Leader | null, shareable: boolean): Response {
+  const { ports, record, request } = life;
+  record.upstream = reply.upstream;
+  const headers = new Headers(reply.headers);
+  for (const [name, value] of Object.entries(decisionHeaders(record, ports.now())))
+    headers.set(name, value);
+  const ok = reply.status >= 200 && reply.status < 300;
+  if (!ok) leader?.failed();
+  if (reply.body === null) {
+    leader?.failed();
+    end(life, ok ? "incomplete" : "upstream_error", null, reply.firstByteMs);
+    return new Response(null, { status: reply.status, headers });
+  }
+
+  const collector = new AnswerCollector({
+    status: reply.status,
+    contentType: reply.headers.get("content-type"),
+    contentLength: reply.contentLength,
+  });
+  let told = 0;
+  // Keeps the request's context alive until its end is written down, also when the client has left.
+  const settled = Promise.withResolvers<void>();
+  ports.waitUntil(settled.promise);
+  const store = async (): Promise<Answer | null> => {
+    const verdict = collector.end();
+    if (verdict.storable) await keep(life, verdict.answer, shareable, leader);
+    else leader?.failed();
+    return verdict.storable ? verdict.answer : null;
+  };
+  const settle = async (kind: StreamEnd): Promise<void> => {
+    const answer = kind === "done" ? await store() : null;
+    if (answer !== null) return end(life, "final", answer, reply.firstByteMs);
+    if (!(kind === "cancel" && request.key.tenant.settings.finishForCache)) leader?.failed();
+    const { usage, text } = collector;
+    const result =
+      kind === "cancel" ? "client_abort" : ok ? outcomeKind(kind, collector) : "upstream_error";
+    end(life, result, { text, ...(usage && { usage }) }, reply.firstByteMs);
+  };
+  const body = passThrough(reply.body, {
+    contentType: reply.headers.get("content-type"),
+    onChunk(chunk) {
+      collector.push(chunk);
+      if (leader !== null && collector.text.length > told) {
+        leader.piece(collector.text.slice(told));
+        told = collector.text.length;
+      }
+    },
+    onEnd: (kind) => settle(kind).finally(settled.resolve),
+    ...(request.key.tenant.settings.finishForCache && {
+      readOn(rest: Promise<"done" | "error">) {
+        ports.waitUntil(
+          rest.then(async (kind) => {
+            if (kind === "done") await store();
+            else leader?.failed();
+          }),
+        );
+      },
+    }),
+  });
+  return new Response(body, { status: reply.status, headers });
+}
+
+/** An answer may be final for the client (cut by length, a refusal, a tool call) and still not be stored. */
+const outcomeKind = (kind: "done" | "error", collector: AnswerCollector) =>
+  kind === "done" && collector.finishReason !== undefined ? "final" : "incomplete";
+
+/** Stores a complete answer: memory at once, R2 and the index row in the background. */
+async function keep(
+  life: Life,
+  answer: Answer,
+  shareable: boolean,
+  leader: Leader | null,
+): Promise<void> {
+  const { ports, scope, eligibility, controls, request } = life;
+  if (scope === null) return leader?.failed();
+  const now = ports.now();
+  const { maxTtlSeconds } = request.key.tenant.settings;
+  const ttlSeconds = Math.min(controls.ttlSeconds ?? maxTtlSeconds, maxTtlSeconds);
+  const stored: StoredAnswer = {
+    v: 1,
+    ansId: life.ansId,
+    tenant: scope.tenant,
+    namespace: scope.namespace,
+    fingerprint: scope.fingerprint,
+    question: life.question,
+    embedder: ports.embedder.id,
+    text: answer.text,
+    finishReason: answer.finishReason,
+    model: answer.model || request.chat.model,
+    promptTokens:
+      answer.usage?.promptTokens ?? estimateTokens(JSON.stringify(request.body["messages"])),
+    completionTokens: answer.usage?.completionTokens ?? estimateTokens(answer.text),
+    modelSeconds: (now - request.receivedAt) / 1000,
+    createdAt: now,
+    expiresAt: now + ttlSeconds * 1000,
+    sha256: await sha256Hex(answer.text),
+  };
+  leader?.done(stored);
+  const { serve } = request.key.tenant.settings;
+  if (!shareable || !eligibility.store || controls.noStore || ttlSeconds === 0) return;
+  ports.isolate.answers.set(stored, now);
+  ports.waitUntil(
+    (async () => {
+      const written = await ports.bounded("store", STORE_MS, () =>
+        writeAnswer(ports.answers, stored),
+      );
+      if (!written.ok) {
+        ports.isolate.counters.storeFailures++;
+        return;
+      }
+      const insert = serve === "exact" ? null : await rowOf(life, stored);
+      if (insert === null) return;
+      life.desk.add({ insert });
+      await life.desk.flushSoon(life.link, ports.now, ports.wait);
+    })(),
+  );
+}
+
+/** The question's row for the index, when the request was eligible for it and its embedding is known. */
+async function rowOf(life: Life, stored: StoredAnswer): Promise<EntryInsert | null> {
+  const embedding = life.record.lookUp?.embedding;
+  if (life.eligibility.level !== "semantic" || !embedding || life.scope === null) return null;
+  return {
+    id: await vectorIdOf(life.ports.hmac, stored.tenant, stored.ansId),
+    tenant: stored.tenant,
+    namespace: stored.namespace,
+    ansId: stored.ansId,
+    role: 1,
+    fp: life.scope.fp,
+    lang: languageOf(stored.question),
+    question: stored.question,
+    createdAt: stored.createdAt,
+    expiresAt: stored.expiresAt,
+    vector: encodeFloats(embedding),
+  };
+}
+
+function end(
+  life: Life,
+  result: "final" | "client_abort" | "upstream_error" | "incomplete",
+  answer: Pick<Answer, "text" | "usage"> | null,
+  firstByteMs: number,
+): void {
+  const { ports, record, desk, link, request } = life;
+  const tokensIn =
+    answer?.usage?.promptTokens ??
+    (answer === null ? 0 : estimateTokens(JSON.stringify(request.body["messages"])));
+  const tokensOut = answer?.usage?.completionTokens ?? estimateTokens(answer?.text ?? "");
+  desk.add({
+    outcome: outcomeOf(record, {
+      result,
+      now: ports.now(),
+      tokensIn,
+      tokensOut,
+      costUsd: costOf(life.call.model, tokensIn, tokensOut),
+      savedUsd: 0,
+      parts: { firstByte: firstByteMs },
+    }),
+  });
+  ports.waitUntil(desk.flushSoon(link, ports.now, ports.wait));
+}
+
+/** Serves a follower from the leader's flight; null when the leader failed before the follower had a byte. */
+async function ride(
+  life: Life,
+  events: AsyncGenerator<FlightEvent, void, void>,
+): Promise<Response | null> {
+  const { ports, record, request } = life;
+  const first = await events.next();
+  if (first.done || first.value.type === "failed" || first.value.type === "timeout") return null;
+  record.result = "HIT-EXACT";
+  record.reason = "coalesced";
+  const options = {
+    id: `chatcmpl-${record.id}`,
+    created: Math.floor(ports.now() / 1000),
+    model: request.chat.model,
+    includeUsage: request.chat.includeUsage,
+  };
+  if (!request.chat.stream) {
+    let event: FlightEvent = first.value;
+    while (event.type === "piece") {
+      const next = await events.next();
+      if (next.done) return null;
+      event = next.value;
+    }
+    if (event.type !== "done") return null;
+    record.served = event.answer;
+    end(life, "final", null, 0);
+    const headers = new Headers(decisionHeaders(record, ports.now()));
+    headers.set("content-type", "application/json");
+    return new Response(JSON.stringify(renderCompletion(answerOf(event.answer), options)), {
+      headers,
+    });
+  }
+
+  const chunks = chunkWriter(options);
+  const encoder = new TextEncoder();
+  const send = (controller: ReadableStreamDefaultController<Uint8Array>, data: string): void =>
+    controller.enqueue(encoder.encode(`data: ${data}\n\n`));
+  let event: FlightEvent | null = first.value;
+  const stream = new ReadableStream<Uint8Array>({
+    start(controller) {
+      send(controller, chunks.role());
+    },
+    async pull(controller) {
+      const next: FlightEvent = event ?? (await events.next()).value ?? { type: "failed" };
+      event = null;
+      if (next.type === "piece") return send(controller, chunks.content(next.text));
+      if (next.type === "done") {
+        for (const data of chunks.finish(answerOf(next.answer))) send(controller, data);
+        end(life, "final", null, 0);
+      } else {
+        const error = new GatewayError("upstream_error", "The model's answer broke off.");
+        send(controller, JSON.stringify(errorEnvelope(error)));
+        end(life, "incomplete", null, 0);
+      }
+      controller.close();
+    },
+    async cancel() {
+      end(life, "client_abort", null, 0);
+      await events.return();
+    },
+  });
+  const headers = new Headers(decisionHeaders(record, ports.now()));
+  headers.set("content-type", "text/event-stream; charset=utf-8");
+  return new Response(stream, { headers });
+}

@@ -1,0 +1,223 @@
+// The only reader of bindings: turns the platform into the functions of ports.ts. What outlives a request (the
+// isolate's memory, breakers, the policy) is kept here and knows no single request.
+import { type Region } from "../durable/region.ts";
+import { embedderProfile } from "../policy/embedders.ts";
+import { type AuthPorts } from "./auth.ts";
+import { type Config, type UpstreamConfig, parseConfig } from "./config.ts";
+import { type Env } from "./env.ts";
+import { Isolate } from "./isolate.ts";
+import { hmacWith } from "./lookup/digest.ts";
+import { embed } from "./lookup/embedder.ts";
+import { currentPolicy, refreshPolicy } from "./policy-loader.ts";
+import { type Dependency, type Hop, type ModelCall, type ModelReply, type Ports } from "./ports.ts";
+import { type RegionConfig, regionObjectName, regionOf } from "./regions.ts";
+import { Breakers, CircuitBreaker, guarded } from "./upstream/breaker.ts";
+import { callFirstAvailable } from "./upstream/call.ts";
+import { waitFor, withDeadline } from "./upstream/deadline.ts";
+import { RetryBudget } from "./upstream/retry.ts";
+import { type UpstreamTarget } from "./upstream/target.ts";
+import { workersAiFetch } from "./upstream/workers-ai.ts";
+
+/** One request's view of the deployment. */
+export interface World {
+  readonly request: Request;
+  readonly requestId: string;
+  readonly receivedAt: number;
+  readonly region: RegionConfig;
+  /** Path without the region prefix. */
+  readonly pathname: string;
+  readonly ports: Ports;
+  readonly auth: AuthPorts;
+  /** Unset: the admin routes do not exist. */
+  readonly adminToken: string | undefined;
+  readonly regionObjects: () => readonly DurableObjectStub<Region>[];
+  readonly regionObject: (region: RegionConfig, shard: number) => DurableObjectStub<Region>;
+  readonly tenants: AuthPorts["tenants"];
+}
+
+const isolate = new Isolate();
+const dependencies: Readonly<Record<Dependency, CircuitBreaker>> = {
+  embed: new CircuitBreaker(),
+  vectors: new CircuitBreaker(),
+  store: new CircuitBreaker(),
+  region: new CircuitBreaker(),
+};
+const upstreamBreakers = new Breakers();
+const retryBudgets = new Map<string, RetryBudget>();
+
+/** Parsed once per isolate; a broken document fails every request with its message in the log. */
+let parsed: { readonly from: unknown; readonly config: Config } | undefined;
+function configOf(env: Env): Config {
+  if (parsed === undefined || parsed.from !== env.VELO)
+    parsed = {
+      from: env.VELO,
+      config: parseConfig(env.VELO, {
+        environment: env.ENVIRONMENT,
+        upstreamBaseUrl: env.UPSTREAM_BASE_URL,
+      }),
+    };
+  return parsed.config;
+}
+
+let signing: { readonly secret: string; readonly hmac: ReturnType<typeof hmacWith> } | undefined;
+function hmacOf(env: Env): ReturnType<typeof hmacWith> {
+  // Ids need a secret so that one tenant cannot compute another's; keys and ids share the deployment's pepper.
+  const secret = env.KEY_PEPPER ?? (env.ENVIRONMENT === "local" ? "velo-local" : undefined);
+  if (secret === undefined) throw new Error("the secret KEY_PEPPER is not set");
+  if (signing?.secret !== secret) signing = { secret, hmac: hmacWith(secret) };
+  return signing.hmac;
+}
+
+export function worldOf(
+  request: Request,
+  env: Env,
+  ctx: ExecutionContext,
+  requestId: string,
+): World {
+  const config = configOf(env);
+  const now = (): number => Date.now();
+  const receivedAt = now();
+  const url = new URL(request.url);
+  const { region, pathname } = regionOf(
+    {
+      hostname: url.hostname,
+      pathname: url.pathname,
+      ...(typeof request.cf?.["continent"] === "string" && { continent: request.cf["continent"] }),
+    },
+    config.regions,
+  );
+  const objectNamed = (name: string, hint: DurableObjectLocationHint): DurableObjectStub<Region> =>
+    env.REGION.get(env.REGION.idFromName(name), { locationHint: hint });
+  const regionObject = (of: RegionConfig, shard: number): DurableObjectStub<Region> =>
+    objectNamed(`region/${of.name}/${shard}`, of.locationHint);
+  // One object for the whole account: keys are read at most once a minute and isolate.
+  const tenants = env.TENANTS.get(env.TENANTS.idFromName("tenants"));
+  const auth: AuthPorts = {
+    isolate,
+    tenants,
+    pepper: env.KEY_PEPPER,
+    localKey: env.ENVIRONMENT === "local" ? env.LOCAL_API_KEY : undefined,
+    now,
+  };
+  const profile = embedderProfile(env.EMBEDDER);
+  const ports: Ports = {
+    config,
+    isolate,
+    now,
+    random: Math.random,
+    wait: waitFor,
+    waitUntil: (task) => ctx.waitUntil(task),
+    hmac: hmacOf(env),
+    bounded: (dependency, ms, call) => bounded(dependency, ms, call, now),
+    embedder: profile,
+    embed: (texts) => embed(env.AI, env.EMBEDDER, profile.dimensions, texts),
+    index: env.VECTORIZE,
+    answers: {
+      get: async (key) => (await (await env.STORE.get(key))?.text()) ?? null,
+      put: async (key, body) => {
+        await env.STORE.put(key, body);
+      },
+    },
+    link: (of, tenant) => objectNamed(regionObjectName(of, tenant), of.locationHint),
+    policy: currentPolicy,
+    refreshPolicy: (version) => refreshPolicy(version, env),
+    callModel: (call) => callModel(call, config, env, now),
+  };
+  return {
+    request,
+    requestId,
+    receivedAt,
+    region,
+    pathname,
+    ports,
+    auth,
+    adminToken: env.ADMIN_TOKEN,
+    tenants,
+    regionObject,
+    regionObjects: () =>
+      config.regions.flatMap((of) =>
+        Array.from({ length: of.shards }, (_, shard) => regionObject(of, shard)),
+      ),
+  };
+}
+
+async function bounded<T>(
+  dependency: Dependency,
+  ms: number,
+  call: () => Promise<T>,
+  now: () => number,
+): Promise<Hop<T>> {
+  const startedAt = now();
+  const outcome = await guarded(dependencies[dependency], now, () =>
+    withDeadline(call, ms, waitFor),
+  );
+  const took = now() - startedAt;
+  return outcome.ok
+    ? { ok: true, value: outcome.value, ms: took }
+    : { ok: false, reason: outcome.reason, ms: took };
+}
+
+async function callModel(
+  call: ModelCall,
+  config: Config,
+  env: Env,
+  now: () => number,
+): Promise<ModelReply> {
+  const upstreams = [
+    call.upstream,
+    ...call.upstream.fallbacks.flatMap((name) =>
+      config.upstreams.filter((candidate) => candidate.name === name),
+    ),
+  ];
+  return callFirstAvailable(
+    upstreams.map((upstream) => targetOf(upstream, env)),
+    () => ({ path: call.path, body: call.raw, headers: call.headers, signal: call.signal }),
+    {
+      fetch: (url, init) => fetch(url, init),
+      now,
+      random: Math.random,
+      wait: waitFor,
+      breakerFor: ({ name }) => upstreamBreakers.for(name),
+      budgetFor: ({ name }) => {
+        const budget = retryBudgets.get(name) ?? new RetryBudget();
+        retryBudgets.set(name, budget);
+        return budget;
+      },
+    },
+  );
+}
+
+function targetOf(upstream: UpstreamConfig, env: Env): UpstreamTarget {
+  const secret = upstream.apiKeyBinding
+    ? (env as unknown as Readonly<Record<string, unknown>>)[upstream.apiKeyBinding]
+    : undefined;
+  return {
+    name: upstream.name,
+    baseUrl: upstream.baseUrl,
+    timeouts: { firstByteMs: upstream.firstByteTimeoutMs },
+    ...(typeof secret === "string" && secret !== "" && { apiKey: secret }),
+    ...(upstream.kind === "workers-ai" && {
+      fetch: workersAiFetch(env.AI, {
+        now: Date.now,
+        newId: () => `chatcmpl-${crypto.randomUUID()}`,
+      }),
+    }),
+  };
+}
+
+/** Cron: every region object evicts; one that fails does not stop the others. */
+export async function evictEverywhere(env: Env): Promise<void> {
+  const config = configOf(env);
+  const objects = config.regions.flatMap((region) =>
+    Array.from({ length: region.shards }, (_, shard) =>
+      env.REGION.get(env.REGION.idFromName(`region/${region.name}/${shard}`), {
+        locationHint: region.locationHint,
+      }),
+    ),
+  );
+  const results = await Promise.allSettled(objects.map(async (object) => object.evict()));
+  for (const result of results)
+    if (result.status === "rejected")
+      // oxlint-disable-next-line no-console -- the Worker's log is where cron failures are read
+      console.error(JSON.stringify({ event: "eviction-failed", error: String(result.reason) }));
+}

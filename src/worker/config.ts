@@ -1,0 +1,306 @@
+// The configuration: one validated document. Unknown keys are refused with their path; secrets are bindings, never here.
+import { type RegionConfig } from "./regions.ts";
+import { checkBaseUrl } from "./upstream/target.ts";
+
+export interface ModelConfig {
+  /** Name that callers use. */
+  readonly id: string;
+  /** Name that the upstream uses; the same when unset. */
+  readonly target: string;
+  readonly inputUsdPerMillionTokens: number;
+  readonly outputUsdPerMillionTokens: number;
+}
+
+export interface UpstreamConfig {
+  readonly name: string;
+  readonly kind: "openai" | "workers-ai";
+  /** Base URL that ends before /chat/completions; only for kind openai. */
+  readonly baseUrl: string;
+  /** Name of the secret binding that holds the API key. */
+  readonly apiKeyBinding: string | null;
+  readonly models: readonly ModelConfig[];
+  /** Forward models that are not listed; only one upstream may have it. */
+  readonly anyModel: boolean;
+  /** Names of upstreams to try, in order, when this one fails before its first byte. */
+  readonly fallbacks: readonly string[];
+  readonly firstByteTimeoutMs: number;
+}
+
+export interface Config {
+  readonly regions: readonly RegionConfig[];
+  readonly upstreams: readonly UpstreamConfig[];
+  readonly deadlines: {
+    readonly embedMs: number;
+    /** Whole look-up, from the request's arrival. */
+    readonly lookupMs: number;
+    /** How long a caller waits for another caller's identical request before it asks the model itself. */
+    readonly coalesceMs: number;
+    readonly idleMs: number;
+  };
+  readonly limits: { readonly bodyBytes: number };
+  /** Exploration floor of the policy. */
+  readonly epsilon: number;
+  /** omega = phi2 / phi1 that conditions the policy. */
+  readonly omega: number;
+}
+
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const fail = (path: string, expected: string): never => {
+  throw new ConfigError(`configuration: ${path} ${expected}`);
+};
+
+function fields(value: unknown, path: string, known: readonly string[]): Fields {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return fail(path, "must be an object");
+  for (const key of Object.keys(value))
+    if (!known.includes(key)) fail(`${path}.${key}`, "is not a known setting");
+  return value as Fields;
+}
+const text = (value: unknown, path: string): string =>
+  typeof value === "string" && value !== "" ? value : fail(path, "must be a non-empty string");
+const texts = (value: unknown, path: string): readonly string[] =>
+  Array.isArray(value)
+    ? value.map((item, i) => text(item, `${path}[${i}]`))
+    : fail(path, "must be a list of strings");
+const number = (value: unknown, path: string, min: number, max: number): number =>
+  typeof value === "number" && value >= min && value <= max
+    ? value
+    : fail(path, `must be a number from ${min} to ${max}`);
+const list = (value: unknown, path: string): readonly unknown[] =>
+  Array.isArray(value) && value.length > 0 ? value : fail(path, "must be a non-empty list");
+
+const HINTS = ["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me"] as const;
+
+function parseRegion(value: unknown, path: string): RegionConfig {
+  const f = fields(value, path, ["name", "hosts", "route", "continents", "locationHint", "shards"]);
+  const name = text(f["name"], `${path}.name`);
+  if (!/^[a-z][a-z0-9-]{0,15}$/.test(name)) fail(`${path}.name`, "must match [a-z][a-z0-9-]*");
+  const hint = HINTS.find((candidate) => candidate === f["locationHint"]);
+  return {
+    name,
+    hosts: texts(f["hosts"] ?? [], `${path}.hosts`),
+    route: text(f["route"] ?? name, `${path}.route`),
+    continents: texts(f["continents"] ?? [], `${path}.continents`),
+    locationHint: hint ?? fail(`${path}.locationHint`, `must be one of ${HINTS.join(", ")}`),
+    shards: number(f["shards"] ?? 1, `${path}.shards`, 1, 256),
+  };
+}
+
+function parseModel(value: unknown, path: string): ModelConfig {
+  const f = fields(value, path, [
+    "id",
+    "target",
+    "inputUsdPerMillionTokens",
+    "outputUsdPerMillionTokens",
+  ]);
+  const id = text(f["id"], `${path}.id`);
+  const price = (key: string) => number(f[key] ?? 0, `${path}.${key}`, 0, 10_000);
+  return {
+    id,
+    target: text(f["target"] ?? id, `${path}.target`),
+    inputUsdPerMillionTokens: price("inputUsdPerMillionTokens"),
+    outputUsdPerMillionTokens: price("outputUsdPerMillionTokens"),
+  };
+}
+
+function parseUpstream(value: unknown, path: string, environment: string): UpstreamConfig {
+  const f = fields(value, path, [
+    "name",
+    "kind",
+    "baseUrl",
+    "apiKeyBinding",
+    "models",
+    "anyModel",
+    "fallbacks",
+    "firstByteTimeoutMs",
+  ]);
+  const kind = f["kind"] === "openai" || f["kind"] === "workers-ai" ? f["kind"] : null;
+  if (kind === null) return fail(`${path}.kind`, 'must be "openai" or "workers-ai"');
+  const baseUrl = kind === "openai" ? baseUrlOf(f["baseUrl"], `${path}.baseUrl`, environment) : "";
+  const models = Array.isArray(f["models"]) ? f["models"] : [];
+  const anyModel = f["anyModel"] === true;
+  if (models.length === 0 && !anyModel) fail(`${path}.models`, "must list at least one model");
+  return {
+    name: text(f["name"], `${path}.name`),
+    kind,
+    baseUrl,
+    apiKeyBinding:
+      f["apiKeyBinding"] === undefined ? null : text(f["apiKeyBinding"], `${path}.apiKeyBinding`),
+    models: models.map((model, i) => parseModel(model, `${path}.models[${i}]`)),
+    anyModel,
+    fallbacks: texts(f["fallbacks"] ?? [], `${path}.fallbacks`),
+    firstByteTimeoutMs: number(
+      f["firstByteTimeoutMs"] ?? 60_000,
+      `${path}.firstByteTimeoutMs`,
+      100,
+      600_000,
+    ),
+  };
+}
+
+/** Local addresses are for a model server on the developer's own machine. */
+function baseUrlOf(value: unknown, path: string, environment: string): string {
+  try {
+    return checkBaseUrl(text(value, path), { allowLocal: environment === "local" });
+  } catch (error) {
+    return fail(path, `is not usable: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+export const DEFAULT_REGIONS: readonly RegionConfig[] = [
+  { name: "us", hosts: [], route: "us", continents: ["NA", "SA"], locationHint: "enam", shards: 1 },
+  { name: "eu", hosts: [], route: "eu", continents: ["EU", "AF"], locationHint: "weur", shards: 1 },
+  {
+    name: "asia",
+    hosts: [],
+    route: "asia",
+    continents: ["AS", "OC"],
+    locationHint: "apac",
+    shards: 1,
+  },
+];
+
+/** Workers AI is the upstream that needs no key; its price is the one listed on 2026-11-01. */
+const WORKERS_AI: UpstreamConfig = {
+  name: "workers-ai",
+  kind: "workers-ai",
+  baseUrl: "",
+  apiKeyBinding: null,
+  models: [
+    {
+      id: "@cf/meta/llama-3.1-8b-instruct-fp8-fast",
+      target: "@cf/meta/llama-3.1-8b-instruct-fp8-fast",
+      inputUsdPerMillionTokens: 0.045,
+      outputUsdPerMillionTokens: 0.384,
+    },
+  ],
+  anyModel: false,
+  fallbacks: [],
+  firstByteTimeoutMs: 60_000,
+};
+
+/** The local default: a labelled demo model behind the AI binding; its prices are made up so that savings show. */
+const DEMO: UpstreamConfig = {
+  ...WORKERS_AI,
+  name: "demo",
+  models: [
+    {
+      id: "velo-demo",
+      target: "velo-demo",
+      inputUsdPerMillionTokens: 0.15,
+      outputUsdPerMillionTokens: 0.6,
+    },
+  ],
+};
+
+/**
+ * Parses the document, or gives the embedded defaults.
+ * @param document the `VELO` variable: an object, or JSON text
+ * @param overrides `UPSTREAM_BASE_URL` puts one OpenAI-compatible upstream in place of the default
+ * @throws ConfigError with the path of the first wrong setting
+ */
+export function parseConfig(
+  document: unknown,
+  overrides: { readonly environment: string; readonly upstreamBaseUrl?: string | undefined },
+): Config {
+  let value = document ?? {};
+  if (typeof value === "string") {
+    try {
+      value = value === "" ? {} : JSON.parse(value);
+    } catch (cause) {
+      throw new ConfigError(`configuration: VELO is not valid JSON: ${String(cause)}`);
+    }
+  }
+  const root = fields(value, "VELO", [
+    "regions",
+    "upstreams",
+    "deadlines",
+    "limits",
+    "epsilon",
+    "omega",
+  ]);
+  const deadlines = fields(root["deadlines"] ?? {}, "VELO.deadlines", [
+    "embedMs",
+    "lookupMs",
+    "coalesceMs",
+    "idleMs",
+  ]);
+  const limits = fields(root["limits"] ?? {}, "VELO.limits", ["bodyBytes"]);
+  const ms = (key: string, fallback: number) =>
+    number(deadlines[key] ?? fallback, `VELO.deadlines.${key}`, 1, 600_000);
+
+  let upstreams: readonly UpstreamConfig[];
+  if (overrides.upstreamBaseUrl) {
+    upstreams = [
+      {
+        name: "upstream",
+        kind: "openai",
+        baseUrl: baseUrlOf(overrides.upstreamBaseUrl, "UPSTREAM_BASE_URL", overrides.environment),
+        apiKeyBinding: "UPSTREAM_API_KEY",
+        models: [],
+        anyModel: true,
+        fallbacks: [],
+        firstByteTimeoutMs: 60_000,
+      },
+    ];
+  } else if (root["upstreams"] === undefined) {
+    upstreams = [overrides.environment === "local" ? DEMO : WORKERS_AI];
+  } else {
+    upstreams = list(root["upstreams"], "VELO.upstreams").map((item, i) =>
+      parseUpstream(item, `VELO.upstreams[${i}]`, overrides.environment),
+    );
+  }
+  for (const upstream of upstreams)
+    for (const fallback of upstream.fallbacks)
+      if (!upstreams.some(({ name }) => name === fallback))
+        fail(`VELO.upstreams.${upstream.name}.fallbacks`, `names no upstream called "${fallback}"`);
+
+  return {
+    regions:
+      root["regions"] === undefined
+        ? DEFAULT_REGIONS
+        : list(root["regions"], "VELO.regions").map((item, i) =>
+            parseRegion(item, `VELO.regions[${i}]`),
+          ),
+    upstreams,
+    deadlines: {
+      embedMs: ms("embedMs", 100),
+      lookupMs: ms("lookupMs", 150),
+      coalesceMs: ms("coalesceMs", 30_000),
+      idleMs: ms("idleMs", 30_000),
+    },
+    limits: {
+      bodyBytes: number(limits["bodyBytes"] ?? 1 << 20, "VELO.limits.bodyBytes", 1024, 1 << 25),
+    },
+    epsilon: number(root["epsilon"] ?? 0.02, "VELO.epsilon", 0, 0.2),
+    omega: number(root["omega"] ?? 0.1, "VELO.omega", 0.001, 10),
+  };
+}
+
+/** The upstream and model that serve a model name, or null. */
+export function routeModel(
+  config: Config,
+  model: string,
+): { readonly upstream: UpstreamConfig; readonly model: ModelConfig } | null {
+  for (const upstream of config.upstreams) {
+    const listed = upstream.models.find(({ id }) => id === model);
+    if (listed) return { upstream, model: listed };
+  }
+  const open = config.upstreams.find(({ anyModel }) => anyModel);
+  return open
+    ? {
+        upstream: open,
+        model: {
+          id: model,
+          target: model,
+          inputUsdPerMillionTokens: 0,
+          outputUsdPerMillionTokens: 0,
+        },
+      }
+    : null;
+}

@@ -1,0 +1,175 @@
+// What is written down about a request: the receipt that explains it, the experience that trains the policy, the headers
+// that the caller sees, and the outcome at its end.
+import { type Receipt } from "../durable/report.ts";
+import { type Tenant } from "../durable/tenant.ts";
+import { type Decision } from "../policy/decide.ts";
+import { type Experience, type Outcome } from "../policy/experience.ts";
+import { encodeHalf } from "../policy/half.ts";
+import { type Observation, type Policy } from "../policy/network/policy.ts";
+import { RESOLVER_VERSION } from "../policy/cache/resolver.ts";
+import { type ModelConfig } from "./config.ts";
+import { type StoredAnswer } from "./lookup/entries.ts";
+import { type LookUp } from "./lookup/look-up.ts";
+
+export type CacheResult = "HIT-EXACT" | "HIT-SEMANTIC" | "AUGMENTED" | "MISS" | "BYPASS";
+
+/** Everything known of one request once it is decided. */
+export interface DecisionRecord {
+  readonly id: string;
+  readonly requestId: string;
+  readonly tenant: Tenant;
+  readonly region: string;
+  readonly receivedAt: number;
+  readonly route: string;
+  readonly model: string;
+  readonly stream: boolean;
+  readonly question: string;
+  result: CacheResult;
+  reason: string;
+  lookUp: LookUp | null;
+  policy: Policy | null;
+  observation: Observation | null;
+  decision: Decision | null;
+  /** Answer served from the cache. */
+  served: StoredAnswer | null;
+  /** What observe mode would have served. */
+  would: CacheResult | null;
+  upstream: string | null;
+  overheadMs: number;
+}
+
+/** `d<time in base36>-<random>-<region>`: sorts by time and names the object that keeps it. */
+export function decisionId(now: number, region: string): string {
+  const random = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+  return `d${Math.floor(now).toString(36)}-${random}-${region}`;
+}
+
+export function decisionHeaders(record: DecisionRecord, now: number): Record<string, string> {
+  const headers: Record<string, string> = {
+    "x-request-id": record.requestId,
+    "cache-control": "private, no-store",
+    "x-content-type-options": "nosniff",
+  };
+  if (!record.tenant.settings.decisionHeaders) return headers;
+  headers["x-velo-cache"] = record.reason
+    ? `${record.result}; reason=${record.reason}`
+    : record.result;
+  headers["x-velo-decision"] = record.id;
+  headers["x-velo-region"] = record.region;
+  headers["x-velo-overhead-ms"] = String(Math.round(record.overheadMs));
+  headers["x-velo-model"] = asciiHeader(record.served?.model ?? record.model);
+  if (record.policy) headers["x-velo-policy"] = `${record.policy.name}@${record.policy.version}`;
+  const row = record.decision?.selected;
+  if (row && record.result !== "MISS")
+    headers["x-velo-similarity"] = (1 - row.distance ** 2 / 2).toFixed(4);
+  if (record.served)
+    headers["x-velo-age"] = String(Math.max(0, Math.floor((now - record.served.createdAt) / 1000)));
+  return headers;
+}
+
+/** Header values are bytes: a model name may hold anything. */
+const asciiHeader = (value: string): string => value.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 128);
+
+export function experienceOf(
+  record: DecisionRecord,
+  embedder: string,
+  omega: number,
+): Experience | null {
+  const { decision, observation, policy } = record;
+  if (!decision || !observation || !policy) return null;
+  return {
+    expId: record.id,
+    tenant: record.tenant.id,
+    region: record.region,
+    at: record.receivedAt,
+    f: encodeHalf(observation.f),
+    c: Array.from(observation.c),
+    omega,
+    noise: "zero",
+    action: decision.action,
+    mu: decision.mu,
+    probs: [...decision.probs],
+    sub: decision.sub,
+    policyVersion: policy.version,
+    resolverVersion: RESOLVER_VERSION,
+    embedder,
+    share: record.tenant.settings.shareExperiences,
+    usedRows: decision.selected && record.served ? [decision.selected.id] : [],
+  };
+}
+
+export function receiptOf(record: DecisionRecord): Receipt {
+  const { decision, lookUp } = record;
+  return {
+    id: record.id,
+    tenant: record.tenant.id,
+    at: record.receivedAt,
+    body: {
+      kind: record.result,
+      reason: record.reason,
+      would: record.would,
+      region: record.region,
+      route: record.route,
+      model: record.model,
+      upstream: record.upstream,
+      stream: record.stream,
+      question: record.question.slice(0, 300),
+      overheadMs: Math.round(record.overheadMs),
+      policy: record.policy ? `${record.policy.name}@${record.policy.version}` : null,
+      probabilities: decision?.probs ?? null,
+      action: decision?.action ?? null,
+      propensity: decision?.mu ?? null,
+      handling: decision?.handling ?? null,
+      sub: decision?.sub ?? null,
+      served: record.served
+        ? {
+            ansId: record.served.ansId,
+            question: record.served.question.slice(0, 300),
+            ageSeconds: Math.round((record.receivedAt - record.served.createdAt) / 1000),
+          }
+        : null,
+      neighbours: (lookUp?.candidates ?? []).map((row) => ({
+        id: row.id,
+        distance: round(row.distance),
+        question: row.question.slice(0, 200),
+        uses: row.useCount,
+        verdicts: decision?.verdicts.find(({ id }) => id === row.id) ?? null,
+      })),
+      nearestMiss: decision?.nearestMiss ?? null,
+      hops: lookUp?.hops ?? {},
+      failures: lookUp?.failures ?? {},
+    },
+  };
+}
+
+const round = (value: number): number => Math.round(value * 10_000) / 10_000;
+
+/** US dollars of a model call. */
+export const costOf = (model: ModelConfig, promptTokens: number, outputTokens: number): number =>
+  (promptTokens * model.inputUsdPerMillionTokens + outputTokens * model.outputUsdPerMillionTokens) /
+  1e6;
+
+export function outcomeOf(
+  record: DecisionRecord,
+  end: {
+    readonly result: Outcome["result"];
+    readonly now: number;
+    readonly tokensIn: number;
+    readonly tokensOut: number;
+    readonly costUsd: number;
+    readonly savedUsd: number;
+    readonly parts?: Readonly<Record<string, number>>;
+  },
+): Outcome {
+  return {
+    expId: record.id,
+    tenant: record.tenant.id,
+    result: end.result,
+    delaySeconds: (end.now - record.receivedAt) / 1000,
+    parts: { ...record.lookUp?.hops, ...end.parts },
+    tokensIn: end.tokensIn,
+    tokensOut: end.tokensOut,
+    costUsd: end.costUsd,
+    savedUsd: end.savedUsd,
+  };
+}

@@ -1,0 +1,69 @@
+// What one isolate remembers between requests. It serves many tenants: every key begins with the tenant or is a hash
+// that covers it, and nothing here belongs to a single request.
+import { type VerifiedKey } from "../durable/tenant.ts";
+import { AnswerMemory } from "./lookup/entries.ts";
+import { RegionDesk } from "./reports.ts";
+import { Flights } from "./single-flight.ts";
+
+export interface KeyCopy {
+  readonly digest: string;
+  /** null: the Tenants object does not know the key. */
+  readonly verified: VerifiedKey | null;
+  readonly at: number;
+}
+
+/** How a recent decision ended up, for feedback and for noticing a regenerate. */
+export interface RecentDecision {
+  readonly id: string;
+  readonly at: number;
+  readonly rowId?: string;
+  readonly distance?: number;
+}
+
+export class Isolate {
+  readonly answers = new AnswerMemory();
+  readonly flights = new Flights();
+  /** By key id. */
+  readonly keys = new BoundedMap<KeyCopy>(10_000);
+  /** Decisions by id, and the last semantic hit by answer id and user. */
+  readonly decisions = new BoundedMap<RecentDecision>(5_000);
+  readonly counters = { foreignRows: 0, storeFailures: 0 };
+  readonly #desks = new Map<string, RegionDesk>();
+
+  /** @param object name of the region object, `region/<region>/<shard>` */
+  desk(object: string): RegionDesk {
+    let desk = this.#desks.get(object);
+    if (desk === undefined) {
+      desk = new RegionDesk(() => this.answers.clear());
+      this.#desks.set(object, desk);
+    }
+    return desk;
+  }
+}
+
+/** A map that forgets its oldest entries. */
+export class BoundedMap<T> {
+  readonly #entries = new Map<string, T>();
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get(key: string): T | undefined {
+    return this.#entries.get(key);
+  }
+
+  set(key: string, value: T): void {
+    this.#entries.delete(key);
+    this.#entries.set(key, value);
+    if (this.#entries.size > this.#max) {
+      const oldest = this.#entries.keys().next().value;
+      if (oldest !== undefined) this.#entries.delete(oldest);
+    }
+  }
+
+  delete(key: string): void {
+    this.#entries.delete(key);
+  }
+}

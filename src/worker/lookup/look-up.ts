@@ -1,0 +1,151 @@
+// The look-up: exact match beside the embedding, then the neighbours, all within one deadline. Whatever is late or
+// broken is left out; the model can always answer.
+import { type Candidate } from "../../policy/cache/candidate.ts";
+import { type CacheControls } from "../cache-controls.ts";
+import { type Ports } from "../ports.ts";
+import { type RegionDesk, type RegionLink } from "../reports.ts";
+import { type Eligibility } from "./eligibility.ts";
+import { type StoredAnswer, readAnswer } from "./entries.ts";
+import { type Scope } from "./fingerprint.ts";
+import { mergeFresh, neighboursOf } from "./vectors.ts";
+
+/** An exact pointer in isolate memory is trusted this long; an answer body a little longer. */
+const EXACT_MEMORY_MS = 5_000;
+export const ANSWER_MEMORY_MS = 60_000;
+
+export interface LookUp {
+  readonly exact: StoredAnswer | null;
+  /** Unit vector, when the embedder answered in time. */
+  readonly embedding: Float32Array | null;
+  readonly candidates: readonly Candidate[];
+  /** Whether the region's state is young enough to serve from the cache at all. */
+  readonly current: boolean;
+  /** Milliseconds per hop; a hop that failed has its reason in `failures`. */
+  readonly hops: Readonly<Record<string, number>>;
+  readonly failures: Readonly<Record<string, string>>;
+}
+
+export interface LookUpRequest {
+  readonly eligibility: Eligibility;
+  readonly controls: CacheControls;
+  readonly scope: Scope;
+  readonly ansId: string;
+  readonly question: string;
+  readonly receivedAt: number;
+  readonly desk: RegionDesk;
+  readonly link: RegionLink;
+}
+
+export async function lookUp(request: LookUpRequest, ports: Ports): Promise<LookUp> {
+  const { scope, controls, desk } = request;
+  const hops: Record<string, number> = {};
+  const failures: Record<string, string> = {};
+  const remaining = (): number =>
+    Math.max(1, ports.config.deadlines.lookupMs - (ports.now() - request.receivedAt));
+  const note = (name: string, hop: { ok: boolean; ms: number; reason?: string }): void => {
+    hops[name] = hop.ms;
+    if (!hop.ok) failures[name] = hop.reason ?? "error";
+  };
+
+  const syncing = desk.isCurrent(ports.now())
+    ? Promise.resolve()
+    : ports
+        .bounded("region", remaining(), () => desk.sync(request.link, ports.now))
+        .then((hop) => note("region", hop));
+
+  const remembered = controls.noCache
+    ? null
+    : ports.isolate.answers.get(scope.tenant, request.ansId, ports.now(), EXACT_MEMORY_MS);
+  if (remembered !== null) {
+    await syncing;
+    return {
+      exact: remembered,
+      embedding: null,
+      candidates: [],
+      current: desk.isCurrent(ports.now()),
+      hops,
+      failures,
+    };
+  }
+
+  const exactly = async (): Promise<StoredAnswer | null> => {
+    if (controls.noCache) return null;
+    const hop = await ports.bounded("store", remaining(), () =>
+      readAnswer(ports.answers, {
+        tenant: scope.tenant,
+        ansId: request.ansId,
+        namespace: scope.namespace,
+        fingerprint: scope.fingerprint,
+        now: ports.now(),
+      }),
+    );
+    note("exact", hop);
+    return hop.ok ? hop.value : null;
+  };
+  let found: StoredAnswer | null = null;
+  const exact = exactly().then((answer) => {
+    found = answer;
+    return answer;
+  });
+
+  const semantically = async (): Promise<Pick<LookUp, "embedding" | "candidates">> => {
+    // The embedding is wanted even under no-cache: the new answer's row is stored with it.
+    if (request.eligibility.level !== "semantic") return { embedding: null, candidates: [] };
+    const embedded = await ports.bounded(
+      "embed",
+      Math.min(ports.config.deadlines.embedMs, remaining()),
+      () => ports.embed([request.question]),
+    );
+    note("embed", embedded);
+    const embedding = embedded.ok ? embedded.value[0] : undefined;
+    if (embedding === undefined) return { embedding: null, candidates: [] };
+    if (controls.noCache || found !== null) return { embedding, candidates: [] };
+    const queried = await ports.bounded("vectors", remaining(), () =>
+      neighboursOf(ports.index, scope, embedding, () => {
+        ports.isolate.counters.foreignRows++;
+      }),
+    );
+    note("vectors", queried);
+    return {
+      embedding,
+      candidates: mergeFresh(
+        queried.ok ? queried.value : [],
+        desk.fresh,
+        desk.tombstones,
+        scope,
+        embedding,
+      ),
+    };
+  };
+
+  const semantic = semantically();
+  // A repeat does not wait for its embedding.
+  const first = await exact;
+  const rest = first === null ? await semantic : { embedding: null, candidates: [] };
+  await syncing;
+  return { exact: first, ...rest, current: desk.isCurrent(ports.now()), hops, failures };
+}
+
+/** Fetches the answer of a chosen row; the row may be stale, the object decides. */
+export async function answerOfRow(
+  row: Candidate,
+  request: Pick<LookUpRequest, "scope" | "receivedAt">,
+  ports: Ports,
+): Promise<StoredAnswer | null> {
+  const { tenant, namespace, fingerprint } = request.scope;
+  const remembered = ports.isolate.answers.get(tenant, row.ansId, ports.now(), ANSWER_MEMORY_MS);
+  if (remembered !== null && remembered.fingerprint === fingerprint) return remembered;
+  const left = ports.config.deadlines.lookupMs - (ports.now() - request.receivedAt);
+  const hop = await ports.bounded("store", Math.max(50, left), () =>
+    readAnswer(ports.answers, {
+      tenant,
+      ansId: row.ansId,
+      namespace,
+      fingerprint,
+      now: ports.now(),
+    }),
+  );
+  if (!hop.ok || hop.value === null) return null;
+  ports.isolate.answers.set(hop.value, ports.now());
+  return hop.value;
+}

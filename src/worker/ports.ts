@@ -1,0 +1,69 @@
+// What the world provides to a request, as functions. bindings.ts makes these from the Worker's bindings; tests make
+// them from plain functions.
+import { type Policy } from "../policy/network/policy.ts";
+import { type Config, type ModelConfig, type UpstreamConfig } from "./config.ts";
+import { type Isolate } from "./isolate.ts";
+import { type AnswerStore } from "./lookup/entries.ts";
+import { type VectorQuery } from "./lookup/vectors.ts";
+import { type RegionConfig } from "./regions.ts";
+import { type RegionLink } from "./reports.ts";
+
+/** Outcome of one bounded call to a dependency. */
+export type Hop<T> =
+  | { readonly ok: true; readonly value: T; readonly ms: number }
+  | { readonly ok: false; readonly reason: "timeout" | "error" | "open"; readonly ms: number };
+
+export type Dependency = "embed" | "vectors" | "store" | "region";
+
+export interface Ports {
+  readonly config: Config;
+  readonly isolate: Isolate;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Uniform in [0, 1). */
+  random(): number;
+  wait(ms: number): Promise<void>;
+  waitUntil(task: Promise<unknown>): void;
+  /** HMAC-SHA-256 over length-prefixed parts under the deployment's own key. */
+  hmac(parts: readonly string[]): Promise<Uint8Array>;
+  /** Runs a dependency's call within `ms`, behind its breaker; never throws. */
+  bounded<T>(dependency: Dependency, ms: number, call: () => Promise<T>): Promise<Hop<T>>;
+  readonly embedder: {
+    readonly id: string;
+    readonly dimensions: number;
+    readonly coldStartDistance: number;
+    readonly noteDistance: number;
+  };
+  /** Unit vectors, one per text, in order. */
+  embed(texts: readonly string[]): Promise<readonly Float32Array[]>;
+  readonly index: VectorQuery;
+  readonly answers: AnswerStore;
+  link(region: RegionConfig, tenant: string): RegionLink;
+  policy(): Policy;
+  /** Brings the policy up to the published version, in the background. */
+  refreshPolicy(version: number | null): Promise<void>;
+  callModel(call: ModelCall): Promise<ModelReply>;
+}
+
+export interface ModelCall {
+  readonly upstream: UpstreamConfig;
+  readonly model: ModelConfig;
+  /** Path below the base URL, e.g. "/chat/completions". */
+  readonly path: string;
+  /** Request body, byte for byte what goes out. */
+  readonly raw: Uint8Array<ArrayBuffer>;
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly headers: Headers;
+  readonly signal: AbortSignal;
+}
+
+export interface ModelReply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: ReadableStream<Uint8Array> | null;
+  readonly contentLength: number | null;
+  /** Upstream that answered, which may be a fallback. */
+  readonly upstream: string;
+  readonly firstByteMs: number;
+  readonly attempts: number;
+}

@@ -1,0 +1,189 @@
+// What this isolate tells the region object, off the request's path. Records are collected and sent as one batch by
+// whichever request's waitUntil wakes first. Before the object's ack a record is bounded and counted, not safe.
+import {
+  type EntryInsert,
+  type EntryUse,
+  type KillSwitches,
+  type Label,
+  type Receipt,
+  type Report,
+  type ReportReply,
+} from "../durable/report.ts";
+import { type Experience, type Outcome } from "../policy/experience.ts";
+import { decodeFloats } from "../policy/half.ts";
+import { type FreshRow } from "./lookup/vectors.ts";
+
+/** How long a record may wait for company, and how many make a batch at most. */
+const GATHER_MS = 250;
+const MAX_BATCH = 64;
+/** Records kept while the region object is unreachable; older ones are dropped and counted. */
+const MAX_UNSENT = 1_000;
+/** Age after which the region's state must be refreshed before an answer is served from the cache. */
+export const MAX_EPOCH_AGE_MS = 60_000;
+const MAX_FRESH = 512;
+const SENDER_GONE_MS = 35_000;
+
+/** One request's contribution. */
+export interface DeskRecord {
+  readonly experience?: Experience;
+  readonly outcome?: Outcome;
+  readonly receipt?: Receipt;
+  readonly insert?: EntryInsert;
+  readonly use?: EntryUse;
+  readonly label?: Label;
+}
+
+/** The two calls of a region object that isolates make. */
+export interface RegionLink {
+  report(report: Report): Promise<ReportReply>;
+  sync(freshCursor: number): Promise<ReportReply>;
+}
+
+const NO_SWITCHES: KillSwitches = {
+  cacheOff: false,
+  augmentOff: false,
+  learnOff: false,
+  pinnedPolicy: null,
+};
+
+/** An isolate's copy of one region object's state, and its outgoing records. */
+export class RegionDesk {
+  #records: DeskRecord[] = [];
+  #unsent: Report[] = [];
+  /** Taken by a flush that has not settled; the ledger ignores a batch that arrives twice. */
+  readonly #sending = new Map<string, { readonly report: Report; readonly at: number }>();
+  #freshCursor = 0;
+  readonly #fresh = new Map<string, FreshRow>();
+  #tombstones: ReadonlySet<string> = new Set();
+  #epoch = -1;
+  #syncedAt = Number.NEGATIVE_INFINITY;
+  #switches = NO_SWITCHES;
+  #policyVersion: number | null = null;
+  /** Records given up, by reason. */
+  readonly dropped = { overload: 0, unreachable: 0 };
+  readonly #onEpoch: () => void;
+
+  /** @param onEpoch called when the region's epoch rose: isolate memories must be emptied */
+  constructor(onEpoch: () => void) {
+    this.#onEpoch = onEpoch;
+  }
+
+  get fresh(): Iterable<FreshRow> {
+    return this.#fresh.values();
+  }
+  get tombstones(): ReadonlySet<string> {
+    return this.#tombstones;
+  }
+  get switches(): KillSwitches {
+    return this.#switches;
+  }
+  get policyVersion(): number | null {
+    return this.#switches.pinnedPolicy ?? this.#policyVersion;
+  }
+
+  /** Whether the copy is young enough to serve from the cache by. */
+  isCurrent(now: number): boolean {
+    return now - this.#syncedAt <= MAX_EPOCH_AGE_MS;
+  }
+
+  add(record: DeskRecord): void {
+    this.#records.push(record);
+    // The isolate's own new rows are candidates at once, before the region has heard of them.
+    if (record.insert) this.#remember(record.insert);
+  }
+
+  async sync(link: RegionLink, now: () => number): Promise<void> {
+    this.#apply(await link.sync(this.#freshCursor), now());
+  }
+
+  /** For waitUntil: gathers company for a moment, then sends everything that is there. */
+  async flushSoon(
+    link: RegionLink,
+    now: () => number,
+    wait: (ms: number) => Promise<void>,
+  ): Promise<void> {
+    if (this.#records.length < MAX_BATCH) await wait(GATHER_MS);
+    await this.flush(link, now);
+  }
+
+  async flush(link: RegionLink, now: () => number): Promise<void> {
+    while (this.#records.length > 0)
+      this.#unsent.push(this.#batch(this.#records.splice(0, MAX_BATCH)));
+    // A sender may be cancelled with its request: what it took comes back after a while.
+    for (const [batchId, { report, at }] of this.#sending)
+      if (now() - at > SENDER_GONE_MS) {
+        this.#sending.delete(batchId);
+        this.#unsent.push(report);
+      }
+    const mine = this.#unsent.splice(0);
+    for (const report of mine) this.#sending.set(report.batchId, { report, at: now() });
+    for (const [i, report] of mine.entries()) {
+      try {
+        this.#apply(await link.report({ ...report, freshCursor: this.#freshCursor }), now());
+        this.#sending.delete(report.batchId);
+      } catch (error) {
+        for (const { batchId } of mine.slice(i)) this.#sending.delete(batchId);
+        this.#giveBack(mine.slice(i), error);
+        return;
+      }
+    }
+  }
+
+  #giveBack(reports: readonly Report[], error: unknown): void {
+    const overloaded = (error as { readonly overloaded?: boolean } | null)?.overloaded === true;
+    if (overloaded) {
+      this.dropped.overload += reports.reduce((sum, report) => sum + sizeOf(report), 0);
+      return;
+    }
+    // The same batch id goes out again with the next flush: the ledger knows it if it arrived after all.
+    this.#unsent.unshift(...reports);
+    let kept = this.#unsent.reduce((sum, report) => sum + sizeOf(report), 0);
+    while (kept > MAX_UNSENT) {
+      const oldest = this.#unsent.shift();
+      if (oldest === undefined) break;
+      kept -= sizeOf(oldest);
+      this.dropped.unreachable += sizeOf(oldest);
+    }
+  }
+
+  #batch(records: readonly DeskRecord[]): Report {
+    const pick = <T>(of: (record: DeskRecord) => T | undefined): T[] =>
+      records.map(of).filter((item) => item !== undefined);
+    return {
+      batchId: crypto.randomUUID(),
+      experiences: pick((r) => r.experience),
+      outcomes: pick((r) => r.outcome),
+      receipts: pick((r) => r.receipt),
+      inserts: pick((r) => r.insert),
+      uses: pick((r) => r.use),
+      labels: pick((r) => r.label),
+      freshCursor: this.#freshCursor,
+    };
+  }
+
+  #apply(reply: ReportReply, now: number): void {
+    if (this.#epoch >= 0 && reply.epoch > this.#epoch) {
+      this.#fresh.clear();
+      this.#onEpoch();
+    }
+    this.#epoch = Math.max(this.#epoch, reply.epoch);
+    this.#syncedAt = now;
+    this.#switches = reply.killSwitches;
+    this.#policyVersion = reply.policyVersion;
+    this.#tombstones = new Set(reply.tombstones);
+    for (const row of reply.fresh) this.#remember(row);
+    this.#freshCursor = Math.max(this.#freshCursor, reply.freshCursor);
+  }
+
+  #remember(entry: EntryInsert): void {
+    this.#fresh.delete(entry.id);
+    this.#fresh.set(entry.id, { entry, vector: decodeFloats(entry.vector) });
+    for (const oldest of this.#fresh.keys()) {
+      if (this.#fresh.size <= MAX_FRESH) break;
+      this.#fresh.delete(oldest);
+    }
+  }
+}
+
+const sizeOf = (report: Report): number =>
+  Math.max(report.receipts.length, report.experiences.length, report.outcomes.length, 1);

@@ -1,0 +1,119 @@
+// Identical requests at the same time share one model call. In workerd nothing that belongs to one request (a stream, a
+// Response, a promise) may be awaited by another: when the first client leaves, its promises never settle. So a flight
+// is plain data that the leader writes and followers poll with timers of their own.
+import { type StoredAnswer } from "./lookup/entries.ts";
+
+/** How often followers look, and how long a leader may be silent before it counts as gone. Milliseconds. */
+const POLL_MS = 15;
+const BEAT_MS = 40;
+const DEAD_MS = 400;
+
+export interface Flight {
+  state: "running" | "done" | "failed";
+  /** Pieces of the answer so far, for followers that stream. */
+  readonly pieces: string[];
+  /** Set when state is done. */
+  answer: StoredAnswer | null;
+  /** Last sign of life of the leader. */
+  beatAt: number;
+  followers: number;
+}
+
+export type FlightEvent =
+  | { readonly type: "piece"; readonly text: string }
+  | { readonly type: "done"; readonly answer: StoredAnswer }
+  | { readonly type: "failed" }
+  | { readonly type: "timeout" };
+
+export class Flights {
+  readonly #flights = new Map<string, Flight>();
+
+  /** The running flight of a key, or null when there is none alive. */
+  running(key: string, now: number): Flight | null {
+    const flight = this.#flights.get(key);
+    if (flight === undefined) return null;
+    if (flight.state !== "running" || now - flight.beatAt > DEAD_MS) {
+      this.#flights.delete(key);
+      return null;
+    }
+    return flight;
+  }
+
+  /** Makes the caller the leader. Call `running` first, in the same turn. */
+  lead(key: string, now: number): Leader {
+    const flight: Flight = {
+      state: "running",
+      pieces: [],
+      answer: null,
+      beatAt: now,
+      followers: 0,
+    };
+    this.#flights.set(key, flight);
+    const end = (state: "done" | "failed"): void => {
+      if (flight.state !== "running") return;
+      flight.state = state;
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    };
+    return {
+      flight,
+      piece: (text) => {
+        flight.pieces.push(text);
+      },
+      done: (answer) => {
+        flight.answer = answer;
+        end("done");
+      },
+      failed: () => end("failed"),
+    };
+  }
+
+  get size(): number {
+    return this.#flights.size;
+  }
+}
+
+export interface Leader {
+  readonly flight: Flight;
+  piece(text: string): void;
+  /** Followers get this answer. */
+  done(answer: StoredAnswer): void;
+  /** Followers ask the model themselves. */
+  failed(): void;
+}
+
+/** Shows followers that the leader's request is alive; runs in the leader's own context until the flight ends. */
+export async function beat(
+  flight: Flight,
+  now: () => number,
+  wait: (ms: number) => Promise<void>,
+): Promise<void> {
+  while (flight.state === "running") {
+    flight.beatAt = now();
+    await wait(BEAT_MS);
+  }
+}
+
+/** What a follower sees, with the follower's own timers. Ends after done, failed or timeout. */
+export async function* follow(
+  flight: Flight,
+  now: () => number,
+  wait: (ms: number) => Promise<void>,
+  timeoutMs: number,
+): AsyncGenerator<FlightEvent, void, void> {
+  const until = now() + timeoutMs;
+  let seen = 0;
+  flight.followers++;
+  try {
+    for (;;) {
+      while (seen < flight.pieces.length) yield { type: "piece", text: flight.pieces[seen++]! };
+      if (flight.state === "done" && flight.answer !== null)
+        return yield { type: "done", answer: flight.answer };
+      if (flight.state !== "running" || now() - flight.beatAt > DEAD_MS)
+        return yield { type: "failed" };
+      if (now() > until) return yield { type: "timeout" };
+      await wait(POLL_MS);
+    }
+  } finally {
+    flight.followers--;
+  }
+}

@@ -1,0 +1,72 @@
+// Health, readiness and the models that callers may name.
+import { authenticate } from "./auth.ts";
+import { type World } from "./bindings.ts";
+import { GatewayError } from "./openai/errors.ts";
+import { type Dependency } from "./ports.ts";
+
+/** The Worker runs. Says nothing about what it depends on. */
+export function health(world: World): Response {
+  return json({ status: "ok", region: world.region.name }, world);
+}
+
+/**
+ * Ready to answer: the configuration is valid, which parsing it for this request has just shown. What the cache depends
+ * on is told, not required, because the gateway serves without it.
+ */
+export async function ready(world: World): Promise<Response> {
+  const { ports } = world;
+  const probe = async (dependency: Dependency, call: () => Promise<unknown>) => {
+    const hop = await ports.bounded(dependency, 1_000, call);
+    return [dependency, hop.ok ? `ok ${hop.ms} ms` : hop.reason] as const;
+  };
+  const checks = await Promise.all([
+    probe("embed", () => ports.embed(["ready"])),
+    probe("vectors", () =>
+      ports.index.query(new Float32Array(ports.embedder.dimensions).fill(1), {
+        topK: 1,
+        namespace: "ready",
+      }),
+    ),
+    probe("store", () => ports.answers.get("ready")),
+    probe("region", () => ports.link(world.region, "ready").sync(0)),
+  ]);
+  return json({ status: "ready", dependencies: Object.fromEntries(checks) }, world);
+}
+
+export async function models(world: World): Promise<Response> {
+  await authenticate(world.request.headers, "infer", world.auth);
+  return json({ object: "list", data: modelsOf(world) }, world);
+}
+
+export async function oneModel(world: World, id: string): Promise<Response> {
+  await authenticate(world.request.headers, "infer", world.auth);
+  const model = modelsOf(world).find((candidate) => candidate.id === id);
+  if (model === undefined)
+    throw new GatewayError(
+      "model_not_found",
+      `The model \`${id.slice(0, 100)}\` does not exist here.`,
+    );
+  return json(model, world);
+}
+
+/** When the list was last changed is not known; a constant keeps the field's type. */
+const CREATED = 1_763_683_200;
+
+function modelsOf(world: World) {
+  const chat = world.ports.config.upstreams.flatMap((upstream) =>
+    upstream.models.map(({ id }) => ({ id, owned_by: upstream.name })),
+  );
+  const embedder = { id: world.ports.embedder.id, owned_by: "velo" };
+  return [...chat, embedder].map(({ id, owned_by }) => ({
+    id,
+    object: "model" as const,
+    created: CREATED,
+    owned_by,
+  }));
+}
+
+function json(body: unknown, world: World): Response {
+  return Response.json(body, {
+    headers: { "cache-control": "private, no-store", "x-request-id": world.requestId },
+  });
+}
