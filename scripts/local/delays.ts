@@ -1,6 +1,6 @@
 // How long a hosted model is assumed to take. These figures are assumptions, not measurements: every tool that uses
 // them prints them beside its results.
-import { createRandom } from "./seeded.ts";
+import { lognormalFromQuantiles, Random } from "../../src/policy/random.ts";
 
 /** Lognormal time to first token, and a lognormal pace per token that holds for one whole answer. */
 export interface DelayAssumptions {
@@ -25,22 +25,20 @@ export interface SampledDelay {
   readonly total: number;
 }
 
-/** ln(p99 / p50) of a lognormal is this many standard deviations. */
-const P99_SIGMAS = 2.3263;
-
 /** Draws one answer's delays; the same seed gives the same sequence. null means no delay at all. */
 export function delaySampler(
   assumptions: DelayAssumptions | null,
   seed: number,
 ): (tokens: number) => SampledDelay {
   if (assumptions === null) return () => ({ firstToken: 0, perToken: 0, total: 0 });
-  const random = createRandom(seed);
+  const random = new Random(seed);
   const { firstTokenP50Seconds, firstTokenP99Seconds, perTokenP50Seconds, perTokenSigma } =
     assumptions;
-  const firstTokenSigma = Math.log(firstTokenP99Seconds / firstTokenP50Seconds) / P99_SIGMAS;
+  const firstTokens = lognormalFromQuantiles(firstTokenP50Seconds, firstTokenP99Seconds);
+  const paces = { mu: Math.log(perTokenP50Seconds), sigma: perTokenSigma };
   return (tokens) => {
-    const firstToken = firstTokenP50Seconds * Math.exp(firstTokenSigma * random.normal());
-    const perToken = perTokenP50Seconds * Math.exp(perTokenSigma * random.normal());
+    const firstToken = random.lognormal(firstTokens);
+    const perToken = random.lognormal(paces);
     return { firstToken, perToken, total: firstToken + tokens * perToken };
   };
 }

@@ -17,7 +17,7 @@ import {
   userTurns,
 } from "../../scripts/local/chat-wire.ts";
 import { listen, stop } from "../../scripts/local/loopback.ts";
-import { createRandom } from "../../scripts/local/seeded.ts";
+import { Random } from "../../src/policy/random.ts";
 
 /** What each kind does to a stream; a non-streamed answer is broken in the nearest way. */
 export const FAULT_KINDS = {
@@ -88,7 +88,7 @@ export async function startFaultServer({
   seed = 1,
   trickleMs = 1000,
 }: FaultServerOptions = {}): Promise<FaultServer> {
-  const random = createRandom(seed);
+  const random = new Random(seed);
   const calls = new Map<string, number>();
   let total = 0;
   let abandoned = 0;
