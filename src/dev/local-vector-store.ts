@@ -295,11 +295,11 @@ export class LocalVectorStore extends DurableObject<DevEnv> {
     };
   }
 
-  #values(slot: number): number[] {
+  #values(slot: number): Float32Array {
     const block = this.#blocks[Math.floor(slot / BLOCK_ROWS)]!;
     const size = block.length / BLOCK_ROWS;
     const start = (slot % BLOCK_ROWS) * size;
-    return Array.from(block.subarray(start, start + size));
+    return block.slice(start, start + size);
   }
 
   #match(
