@@ -1,0 +1,270 @@
+// Live view of the gateway. Everything shown came from users at some point, so it is written with textContent only.
+
+const KINDS = {
+  "HIT-EXACT": "repeat, from the cache",
+  "HIT-SEMANTIC": "same question in other words, from the cache",
+  AUGMENTED: "model with cached notes",
+  MISS: "model",
+  BYPASS: "model, not for the cache",
+};
+const EVERY_MS = 2000;
+const WINDOW_MS = 5 * 60_000;
+
+const element = (id) => document.getElementById(id);
+/** Requests seen at each poll: [time, total]. */
+let polls = [];
+let openId = null;
+
+let token = new URLSearchParams(location.hash.slice(1)).get("token");
+if (token) {
+  sessionStorage.setItem("token", token);
+  // Out of the address bar, so that it is not copied along with the link.
+  window.history.replaceState(null, "", location.pathname);
+} else {
+  token = sessionStorage.getItem("token");
+}
+
+element("sign-in").addEventListener("submit", (event) => {
+  event.preventDefault();
+  token = element("token").value;
+  sessionStorage.setItem("token", token);
+  poll();
+});
+
+async function poll() {
+  if (!token) return signIn("");
+  try {
+    const response = await fetch("/admin/live", { headers: { authorization: `Bearer ${token}` } });
+    if (response.status === 401) return signIn("That token is not the right one.");
+    if (response.status === 404) return signIn("This deployment has no admin token set.");
+    if (!response.ok) throw new Error(`the gateway answered ${response.status}`);
+    show(await response.json());
+  } catch (error) {
+    status(`No news: ${error.message}`, true);
+  }
+}
+
+function signIn(message) {
+  element("main").hidden = true;
+  element("sign-in").hidden = false;
+  status(message || "Sign in", message !== "");
+}
+
+function status(text, bad = false) {
+  element("status").textContent = text;
+  element("status").classList.toggle("bad", bad);
+}
+
+function show(live) {
+  element("sign-in").hidden = true;
+  element("main").hidden = false;
+  const totals = sum(live.regions.map((region) => region.totals));
+  const hits = (totals.byKind["HIT-EXACT"] ?? 0) + (totals.byKind["HIT-SEMANTIC"] ?? 0);
+  const names = live.regions.map((region) => region.region).join(", ");
+  status(
+    live.unreachable > 0
+      ? `${live.unreachable} region objects cannot be reached; showing ${names}`
+      : `Live: ${names}`,
+    live.unreachable > 0,
+  );
+
+  polls.push([live.at, totals.requests]);
+  polls = polls.filter(([at]) => live.at - at <= WINDOW_MS);
+  const [firstAt, first] = polls[0];
+  const seconds = (live.at - firstAt) / 1000;
+
+  text("requests", count(totals.requests));
+  text("rate", seconds > 0 ? `${((totals.requests - first) / seconds).toFixed(1)} per second` : "");
+  text("served", percent(hits, totals.requests));
+  text(
+    "served-detail",
+    `${count(totals.byKind["HIT-EXACT"] ?? 0)} repeats, ${count(totals.byKind["HIT-SEMANTIC"] ?? 0)} rephrased`,
+  );
+  waits("wait-cache", totals.delays, ["HIT-EXACT", "HIT-SEMANTIC"]);
+  waits("wait-model", totals.delays, ["MISS", "BYPASS", "AUGMENTED"]);
+  text("avoided", count(totals.tokensAvoided));
+  text("spent", `${count(totals.tokensIn + totals.tokensOut)} spent`);
+  text("saving", dollars(totals.savedUsd - totals.overheadUsd));
+  text(
+    "saving-detail",
+    `${dollars(totals.savedUsd)} not paid to models, ${dollars(totals.overheadUsd)} for the cache`,
+  );
+
+  shares(totals);
+  traffic();
+  decisions(live.regions.flatMap((region) => region.recent));
+  const entries = live.regions.reduce((all, region) => all + region.entries, 0);
+  text(
+    "footer",
+    `${count(entries)} questions in the cache. Policy ${live.policy.name} version ${live.policy.version}. Embedder ${live.embedder}.`,
+  );
+}
+
+function sum(all) {
+  const out = {
+    requests: 0,
+    byKind: {},
+    delays: {},
+    tokensIn: 0,
+    tokensOut: 0,
+    tokensAvoided: 0,
+    costUsd: 0,
+    savedUsd: 0,
+    overheadUsd: 0,
+  };
+  for (const totals of all) {
+    for (const key of Object.keys(out)) if (typeof out[key] === "number") out[key] += totals[key];
+    for (const [kind, n] of Object.entries(totals.byKind))
+      out.byKind[kind] = (out.byKind[kind] ?? 0) + n;
+    for (const [kind, buckets] of Object.entries(totals.delays)) {
+      const into = (out.delays[kind] ??= []);
+      buckets.forEach((n, i) => (into[i] = (into[i] ?? 0) + n));
+    }
+  }
+  return out;
+}
+
+/** Bucket i of a delay histogram ends at 2^(i/2) milliseconds. */
+function quantile(buckets, q) {
+  const total = buckets.reduce((all, n) => all + (n ?? 0), 0);
+  let seen = 0;
+  for (let i = 0; i < buckets.length; i++) {
+    seen += buckets[i] ?? 0;
+    if (total > 0 && seen >= q * total) return 2 ** (i / 2);
+  }
+  return null;
+}
+
+function waits(id, delays, kinds) {
+  const buckets = [];
+  for (const kind of kinds)
+    (delays[kind] ?? []).forEach((n, i) => (buckets[i] = (buckets[i] ?? 0) + n));
+  text(id, duration(quantile(buckets, 0.5)));
+  const p95 = quantile(buckets, 0.95);
+  text(`${id}-p95`, p95 === null ? "none yet" : `95 % within ${duration(p95)}`);
+}
+
+function shares(totals) {
+  const bar = element("shares");
+  const legend = element("legend");
+  bar.replaceChildren();
+  legend.replaceChildren();
+  for (const [kind, meaning] of Object.entries(KINDS)) {
+    const n = totals.byKind[kind] ?? 0;
+    if (n === 0) continue;
+    const part = document.createElement("span");
+    part.className = kind;
+    part.style.flexGrow = String(n);
+    bar.append(part);
+    const item = document.createElement("li");
+    const dot = document.createElement("i");
+    dot.className = kind;
+    item.append(dot, `${meaning}: ${count(n)} (${percent(n, totals.requests)})`);
+    legend.append(item);
+  }
+}
+
+function traffic() {
+  const svg = element("traffic");
+  svg.replaceChildren();
+  if (polls.length < 2) return;
+  const steps = polls.slice(1).map(([at, n], i) => ({ at, n: n - polls[i][1] }));
+  const most = Math.max(1, ...steps.map(({ n }) => n));
+  const now = polls.at(-1)[0];
+  const width = (300 * EVERY_MS) / WINDOW_MS;
+  for (const { at, n } of steps) {
+    if (n <= 0) continue;
+    const bar = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+    const height = Math.max(1, (56 * n) / most);
+    bar.setAttribute("x", String(300 - width - (300 * (now - at)) / WINDOW_MS));
+    bar.setAttribute("y", String(60 - height));
+    bar.setAttribute("width", String(width * 0.8));
+    bar.setAttribute("height", String(height));
+    svg.append(bar);
+  }
+}
+
+function decisions(receipts) {
+  const newest = receipts.toSorted((a, b) => b.at - a.at).slice(0, 50);
+  element("empty").hidden = newest.length > 0;
+  // While someone reads a decision the list stands still.
+  if (openId !== null && newest.some(({ id }) => id === openId)) return;
+  openId = null;
+  element("decisions").replaceChildren(...newest.map(decision));
+}
+
+function decision({ id, at, body }) {
+  const item = document.createElement("li");
+  const details = document.createElement("details");
+  const summary = document.createElement("summary");
+  const time = tag("time", new Date(at).toLocaleTimeString());
+  time.dateTime = new Date(at).toISOString();
+  const badge = tag("span", body.kind, `badge ${Object.hasOwn(KINDS, body.kind) ? body.kind : ""}`);
+  const question = tag("span", body.question || "(not read)", "question");
+  if (body.reason) question.append(" ", tag("span", body.reason, "reason"));
+  summary.append(
+    time,
+    badge,
+    tag("span", body.region, "region quiet"),
+    question,
+    tag("span", `+${duration(body.overheadMs)}`, "wait"),
+  );
+  details.append(summary, explanation(id, body));
+  details.addEventListener("toggle", () => {
+    openId = details.open ? id : openId === id ? null : openId;
+  });
+  item.append(details);
+  return item;
+}
+
+/** What `GET /admin/decisions/{id}` says, in a table. */
+function explanation(id, body) {
+  const table = document.createElement("table");
+  const row = (name, value) => {
+    if (value === null || value === undefined || value === "") return;
+    const line = document.createElement("tr");
+    line.append(tag("th", name), tag("td", String(value)));
+    table.append(line);
+  };
+  row("decision", id);
+  row("model", [body.model, body.upstream].filter(Boolean).join(" at "));
+  row("policy", body.policy);
+  row("probabilities", body.probabilities?.map((p) => p.toFixed(3)).join(" / "));
+  row("handled as", [body.handling, body.sub].filter(Boolean).join(", "));
+  row("would have been", body.would);
+  row("served answer to", body.served?.question);
+  row("hops, ms", Object.entries(body.hops ?? {}).map(([hop, ms]) => `${hop} ${ms}`).join(", "));
+  row("failed hops", Object.entries(body.failures ?? {}).map(([hop, why]) => `${hop}: ${why}`).join(", "));
+  for (const near of body.neighbours ?? []) {
+    const verdicts = near.verdicts;
+    const refused = (verdicts?.guards ?? []).filter(({ pass }) => !pass);
+    const why = [
+      ...refused.map(({ guard, detail }) => `${guard}: ${detail}`),
+      verdicts?.budget && !verdicts.budget.pass ? `budget: ${verdicts.budget.detail}` : "",
+    ].filter(Boolean);
+    row(
+      `distance ${near.distance}`,
+      `${near.question}${why.length > 0 ? ` — ${why.join("; ")}` : ""}`,
+    );
+  }
+  return table;
+}
+
+function tag(name, content, className = "") {
+  const made = document.createElement(name);
+  made.textContent = content;
+  if (className) made.className = className;
+  return made;
+}
+const text = (id, value) => {
+  element(id).textContent = value;
+};
+const count = (n) => Math.round(n).toLocaleString("en");
+const percent = (part, whole) => `${whole > 0 ? ((100 * part) / whole).toFixed(1) : "0"} %`;
+const dollars = (usd) =>
+  `${usd < 0 ? "-" : ""}$${Math.abs(usd) >= 1 ? Math.abs(usd).toFixed(2) : Math.abs(usd).toFixed(5)}`;
+const duration = (ms) =>
+  ms === null ? "–" : ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+
+await poll();
+setInterval(poll, EVERY_MS);
