@@ -98,6 +98,8 @@ export interface ReportReply {
   readonly freshCursor: number;
   /** Vector ids that must not be served though the index may still return them. */
   readonly tombstones: readonly string[];
+  /** Records of this report that were not stored (storage is filling, invalid, too large); absent when none. */
+  readonly dropped?: number;
 }
 
 /** The region object's RPC surface as isolates, cron and the trainer route use it. */

@@ -1,0 +1,218 @@
+// Taking rows out: eviction, purge, and the sweep for rows whose answer is gone. Always in this order, so that a crash
+// anywhere leaves serve-or-miss: the row is doomed in the state row, its answer is deleted (from then on it cannot be
+// served), its vector is deleted, and last the row itself.
+import { rowsToEvict } from "../policy/cache/eviction.ts";
+import { type CacheBook, isSameRow, TOMBSTONE_MS } from "./cache-book.ts";
+import { type IndexQueue } from "./index-queue.ts";
+import { type ObjectStore } from "./packs.ts";
+import { type RegionState, type RowKey, type StateRow } from "./region-state.ts";
+
+export interface EvictionSettings {
+  /** Rows this object may hold. */
+  readonly capacity: number;
+  readonly graceMs: number;
+}
+
+/** A run holds the lease at most this long; a run that died gives way then. */
+const LEASE_MS = 60_000;
+/** Rows doomed at once, and rows per run. */
+const ROUND = 500;
+const MAX_VICTIMS = 10_000;
+/** A row expires only when every clock says so. */
+const CLOCK_GRACE_MS = 300_000;
+const SWEEP = 50;
+/** The answer of a row this young may still be on its way. */
+const SWEEP_MIN_AGE_MS = 600_000;
+const HIGH_WATER = 0.95;
+
+type Doomed = RegionState["doomed"][number];
+
+export class Evictor {
+  readonly #state: StateRow;
+  readonly #book: CacheBook;
+  readonly #queue: IndexQueue;
+  readonly #objects: ObjectStore;
+  readonly #settings: EvictionSettings;
+
+  constructor(
+    parts: { readonly state: StateRow; readonly book: CacheBook; readonly queue: IndexQueue },
+    objects: ObjectStore,
+    settings: EvictionSettings,
+  ) {
+    this.#state = parts.state;
+    this.#book = parts.book;
+    this.#queue = parts.queue;
+    this.#objects = objects;
+    this.#settings = settings;
+  }
+
+  /** One run; a run that finds another one at work does nothing. */
+  async run(owner: string, now: () => number): Promise<{ evicted: number; kept: number }> {
+    const lease = this.#state.value.evictLease;
+    if (lease !== null && lease.until > now() && lease.until <= now() + LEASE_MS)
+      return { evicted: 0, kept: this.#state.value.entries };
+    const until = now() + LEASE_MS;
+    this.#state.commit((state) => ({ ...state, evictLease: { owner, until } }));
+    let evicted = 0;
+    try {
+      evicted += await this.finish();
+      const victims = this.#victims(now());
+      for (let i = 0; i < victims.length && now() < until; i += ROUND) {
+        // A row that was stored anew since it was chosen stays.
+        const round = victims.slice(i, i + ROUND).filter((row) => this.#isSame(row));
+        this.#state.commit((state) => ({ ...state, doomed: merged(state.doomed, round) }));
+        evicted += await this.finish();
+      }
+      evicted += await this.#sweep(now());
+    } finally {
+      if (this.#state.value.evictLease?.owner === owner)
+        this.#state.commit((state) => ({ ...state, evictLease: null }));
+    }
+    return { evicted, kept: this.#state.value.entries };
+  }
+
+  /**
+   * Purge: tombstones are durable, and the epoch raised, when this returns; answers and vectors follow.
+   * @returns how many of the ids this object knew
+   */
+  purge(tenant: string, ids: readonly string[], now: number): number {
+    const rows = ids.map((id) => ({ tenant, id }));
+    const known = rows.flatMap((row) => this.#book.get(row) ?? []);
+    this.#state.commit((state) => ({
+      ...state,
+      epoch: state.epoch + 1,
+      tombstones: [
+        ...state.tombstones.filter((t) => !rows.some((row) => isSameRow(row, t))),
+        ...rows.map((row) => ({ ...row, upTo: now, until: now + TOMBSTONE_MS })),
+      ],
+      doomed: merged(state.doomed, known),
+    }));
+    this.#queue.fresh.remove(rows);
+    return known.length;
+  }
+
+  /** Carries out what is doomed. Throws when R2 or the index does; the next call goes on from there. */
+  async finish(): Promise<number> {
+    const doomed = this.#state.value.doomed;
+    if (doomed.length === 0) return 0;
+    const answers = this.#unshared(doomed);
+    for (let i = 0; i < answers.length; i += 1_000)
+      await this.#objects.delete(answers.slice(i, i + 1_000).map(answerKeyOf));
+    // A row that was stored anew meanwhile is not doomed any more.
+    const still = this.#state.value.doomed.filter((row) => doomed.includes(row));
+    await this.#queue.remove(still);
+    let deleted = 0;
+    this.#state.commit((state) => {
+      const gone = state.doomed.filter((row) => still.includes(row));
+      deleted = this.#book.delete(gone);
+      return {
+        ...state,
+        doomed: state.doomed.filter((row) => !gone.includes(row)),
+        dirty: state.dirty.filter((key) => !gone.some((row) => isSameRow(row, key))),
+        entries: state.entries - deleted,
+      };
+    });
+    return deleted;
+  }
+
+  #isSame(row: Doomed & { readonly createdAt: number }): boolean {
+    return this.#book.get(row)?.createdAt === row.createdAt;
+  }
+
+  #victims(now: number): readonly (Doomed & { readonly createdAt: number })[] {
+    const { capacity, graceMs } = this.#settings;
+    const late = now - CLOCK_GRACE_MS;
+    const crowded = this.#state.value.entries > HIGH_WATER * capacity;
+    const rows = this.#state.store
+      .exec<VictimRow>(
+        `SELECT tenant, id, ans_id, value, value_n, created_at, expires_at, quarantined FROM entry
+         ${crowded ? "" : "WHERE expires_at <= ? OR quarantined = 1 LIMIT ?"}`,
+        ...(crowded ? [] : [late, MAX_VICTIMS]),
+      )
+      .map((row) => ({
+        tenant: row.tenant,
+        id: row.id,
+        ansId: row.ans_id,
+        value: row.value,
+        valueN: row.value_n,
+        createdAt: row.created_at,
+        expiresAt: row.expires_at,
+        quarantined: row.quarantined === 1,
+      }));
+    // Judged by a clock that is late: ages and expiries both keep their distance from ours.
+    const limits = {
+      now: late,
+      capacity,
+      graceMs: graceMs - CLOCK_GRACE_MS,
+      highWater: HIGH_WATER,
+    };
+    const chosen = new Set(rowsToEvict(rows, limits));
+    return rows.filter(({ id }) => chosen.has(id)).slice(0, MAX_VICTIMS);
+  }
+
+  /** One page of rows: those whose answer is gone (expired in R2, deleted by hand) go too. */
+  async #sweep(now: number): Promise<number> {
+    const { tenant, id } = this.#state.value.sweepCursor ?? { tenant: "", id: "" };
+    const page = this.#state.store.exec<{ tenant: string; id: string; ans_id: string }>(
+      `SELECT tenant, id, ans_id FROM entry
+       WHERE (tenant, id) > (?, ?) AND created_at <= ? ORDER BY tenant, id LIMIT ?`,
+      tenant,
+      id,
+      now - SWEEP_MIN_AGE_MS,
+      SWEEP,
+    );
+    const last = page.at(-1);
+    const sweepCursor = page.length === SWEEP && last ? { tenant: last.tenant, id: last.id } : null;
+    const rows = page.map((row) => ({ tenant: row.tenant, id: row.id, ansId: row.ans_id }));
+    const orphans: Doomed[] = [];
+    for (const row of rows) if (!(await this.#objects.has(answerKeyOf(row)))) orphans.push(row);
+    const moved = this.#state.value.sweepCursor !== null || sweepCursor !== null;
+    if (orphans.length > 0 || moved)
+      this.#state.commit((state) => ({
+        ...state,
+        sweepCursor,
+        doomed: merged(state.doomed, orphans),
+      }));
+    return await this.finish();
+  }
+
+  /** Rows whose answer no row that stays points to. */
+  #unshared(doomed: readonly Doomed[]): readonly Doomed[] {
+    const needed = new Set<string>();
+    for (const tenant of new Set(doomed.map((row) => row.tenant))) {
+      const own = doomed.filter((row) => row.tenant === tenant);
+      const users = this.#state.store.exec<{ id: string; ans_id: string }>(
+        "SELECT id, ans_id FROM entry WHERE tenant = ? AND ans_id IN (SELECT value FROM json_each(?))",
+        tenant,
+        JSON.stringify(own.map(({ ansId }) => ansId)),
+      );
+      const leaving = new Set(own.map(({ id }) => id));
+      for (const { id, ans_id: ansId } of users)
+        if (!leaving.has(id)) needed.add(answerKeyOf({ tenant, id, ansId }));
+    }
+    return doomed.filter((row) => !needed.has(answerKeyOf(row)));
+  }
+}
+
+const answerKeyOf = ({ tenant, ansId }: Doomed): string => `a/${tenant}/${ansId}`;
+
+const merged = (
+  doomed: readonly Doomed[],
+  more: readonly (RowKey & { ansId: string })[],
+): Doomed[] => [
+  ...doomed,
+  ...more
+    .filter((row) => !doomed.some((other) => isSameRow(other, row)))
+    .map(({ tenant, id, ansId }) => ({ tenant, id, ansId })),
+];
+
+type VictimRow = {
+  tenant: string;
+  id: string;
+  ans_id: string;
+  value: number;
+  value_n: number;
+  created_at: number;
+  expires_at: number;
+  quarantined: number;
+};

@@ -1,0 +1,138 @@
+// Everything a region object knows besides its tables: one JSON row, so that however much an alarm changes costs one
+// row written. Memory holds a copy that follows the row, never the other way round.
+import { type RowValue } from "../policy/cache/cache-value.ts";
+import { type BackendState, type KillSwitches, type LiveView, type Report } from "./report.ts";
+import { readMeta, type SqlStore, writeMeta } from "./rows.ts";
+
+export interface RowKey {
+  readonly tenant: string;
+  readonly id: string;
+}
+
+export interface Tombstone extends RowKey {
+  /** Generations created up to then are dead; a newer answer under the same id is not. */
+  readonly upTo: number;
+  readonly until: number;
+}
+
+export interface RegionState {
+  /** Highest batch whose entries, uses and labels are in the cache book. */
+  readonly applied: number;
+  /** Highest batch whose new rows were handed to the index, and highest whose rows it is known to show. */
+  readonly indexed: number;
+  readonly visible: number;
+  /** Highest batch in a recorded pack; `packing` is the end of a pack that was begun (0: none). */
+  readonly packed: number;
+  readonly packing: number;
+  /** Highest batch ever deleted: sequence numbers go on from here when the table is empty. */
+  readonly trimmed: number;
+  readonly epoch: number;
+  readonly killSwitches: KillSwitches;
+  readonly policyVersion: number | null;
+  readonly backends: readonly BackendState[];
+  readonly entries: number;
+  readonly totals: LiveView["totals"];
+  /** Records given up, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+  /** Running mean of U of direct calls (b_B), and of the values of the rows. */
+  readonly baseline: RowValue;
+  readonly meanValue: number;
+  /** What rows without labels are served on; the prior of every row's evidence. */
+  readonly coldStart: { readonly distance: number; readonly deltaHit: number } | null;
+  /** Rows whose copy in the index is stale, and when such rows were last written there. */
+  readonly dirty: readonly RowKey[];
+  readonly refreshedAt: number;
+  /** Purged and quarantined rows that the index may still return, oldest first. */
+  readonly tombstones: readonly Tombstone[];
+  /** Rows being evicted: already as good as gone, but answer or vector may still exist. */
+  readonly doomed: readonly (RowKey & { readonly ansId: string })[];
+  readonly evictLease: { readonly owner: string; readonly until: number } | null;
+  /** Where the next sweep for rows without an answer goes on. */
+  readonly sweepCursor: RowKey | null;
+}
+
+export const NO_SWITCHES: KillSwitches = {
+  cacheOff: false,
+  augmentOff: false,
+  learnOff: false,
+  pinnedPolicy: null,
+};
+
+const EMPTY: RegionState = {
+  applied: 0,
+  indexed: 0,
+  visible: 0,
+  packed: 0,
+  packing: 0,
+  trimmed: 0,
+  epoch: 1,
+  killSwitches: NO_SWITCHES,
+  policyVersion: null,
+  backends: [],
+  entries: 0,
+  totals: {
+    requests: 0,
+    byKind: {},
+    tokensIn: 0,
+    tokensOut: 0,
+    tokensAvoided: 0,
+    costUsd: 0,
+    savedUsd: 0,
+  },
+  dropped: {},
+  baseline: { value: 0, valueN: 0 },
+  meanValue: 0,
+  coldStart: null,
+  dirty: [],
+  refreshedAt: 0,
+  tombstones: [],
+  doomed: [],
+  evictLease: null,
+  sweepCursor: null,
+};
+
+/** The state row and its copy in memory. */
+export class StateRow {
+  readonly store: SqlStore;
+  #value: RegionState;
+
+  constructor(store: SqlStore) {
+    this.store = store;
+    // Fields that a newer release adds start from their defaults.
+    this.#value = {
+      ...EMPTY,
+      ...(JSON.parse(readMeta(store, "state") ?? "{}") as Partial<RegionState>),
+    };
+  }
+
+  get value(): RegionState {
+    return this.#value;
+  }
+
+  /** Runs `work` and writes the state it returns in one transaction; memory follows only when that went through. */
+  commit(work: (state: RegionState) => RegionState): void {
+    this.#value = this.store.transaction(() => {
+      const next = work(this.#value);
+      if (next !== this.#value) writeMeta(this.store, "state", JSON.stringify(next));
+      return next;
+    });
+  }
+}
+
+/** What the dashboard counts, after one more batch. */
+export function addToTotals(totals: LiveView["totals"], report: Report): LiveView["totals"] {
+  const byKind: Record<string, number> = { ...totals.byKind };
+  for (const { body } of report.receipts) {
+    const kind = typeof body["kind"] === "string" ? body["kind"] : "UNKNOWN";
+    byKind[kind] = (byKind[kind] ?? 0) + 1;
+  }
+  const sum = { ...totals, requests: totals.requests + report.receipts.length, byKind };
+  for (const outcome of report.outcomes) {
+    sum.tokensIn += outcome.tokensIn;
+    sum.tokensOut += outcome.tokensOut;
+    sum.tokensAvoided += outcome.parts["tokensAvoided"] ?? 0;
+    sum.costUsd += outcome.costUsd;
+    sum.savedUsd += outcome.savedUsd;
+  }
+  return sum;
+}

@@ -1,0 +1,143 @@
+// The region object: one per region and shard, named `region/<region>/<shard>`. RPC, storage and the alarm, nothing else:
+// what it does is region-core.ts. It is never called on a request's path.
+import { DurableObject } from "cloudflare:workers";
+import { type AckReply, type TrainerLease, type TrainerRpc } from "./leases.ts";
+import { type ObjectStore } from "./packs.ts";
+import { REGION_SETTINGS, RegionCore, type RegionSettings } from "./region-core.ts";
+import {
+  type KillSwitches,
+  type LiveView,
+  type Receipt,
+  type RegionRpc,
+  type Report,
+  type ReportReply,
+} from "./report.ts";
+import { sqlStoreOf } from "./sql-storage.ts";
+
+/** The bindings a region object needs. */
+export interface RegionEnv {
+  readonly VECTORIZE: Vectorize;
+  readonly STORE: R2Bucket;
+}
+
+export class Region extends DurableObject<RegionEnv> implements RegionRpc, TrainerRpc {
+  readonly #core: RegionCore;
+  /** When the alarm goes off; setting it costs a row written, so it is set only when it is not set for sooner. */
+  #alarmAt: number | null = null;
+
+  constructor(ctx: DurableObjectState, env: RegionEnv, settings: RegionSettings = REGION_SETTINGS) {
+    super(ctx, env);
+    const [, region = "unknown", shard = "0"] = (ctx.id.name ?? "").split("/");
+    this.#core = new RegionCore({
+      store: sqlStoreOf(ctx.storage),
+      index: env.VECTORIZE,
+      objects: objectStoreOf(env.STORE),
+      now: Date.now,
+      token: () => crypto.randomUUID().replaceAll("-", ""),
+      onError: logError,
+      region,
+      shard,
+      settings,
+    });
+    void ctx.blockConcurrencyWhile(async () => {
+      this.#alarmAt = await ctx.storage.getAlarm();
+    });
+  }
+
+  async report(report: Report): Promise<ReportReply> {
+    const reply = this.#core.report(report);
+    await this.#arm();
+    return reply;
+  }
+
+  async sync(freshCursor: number): Promise<ReportReply> {
+    return this.#core.sync(freshCursor);
+  }
+
+  async receipt(id: string): Promise<Receipt | null> {
+    return await this.#core.receipt(id);
+  }
+
+  async live(): Promise<LiveView> {
+    return this.#core.live();
+  }
+
+  async evict(): Promise<{ evicted: number; kept: number }> {
+    const done = await this.#core.evict();
+    // The cron that calls this is also the watchdog: an alarm that was lost is set again.
+    this.#alarmAt = await this.ctx.storage.getAlarm();
+    await this.#arm();
+    return done;
+  }
+
+  override async alarm(): Promise<void> {
+    this.#alarmAt = null;
+    await this.#core.work();
+    await this.#arm();
+  }
+
+  /** Does now what the alarm would do later, and packs whatever there is. */
+  async flush(): Promise<void> {
+    await this.#core.work(true);
+    await this.#arm();
+  }
+
+  async lease(request: { readonly trainer: string; readonly max: number }): Promise<TrainerLease> {
+    return await this.#core.lease(request.max);
+  }
+
+  async heartbeat(leaseToken: string): Promise<number | null> {
+    return this.#core.heartbeat(leaseToken);
+  }
+
+  async ack(leaseToken: string, packIds: readonly string[]): Promise<AckReply> {
+    return this.#core.ack(leaseToken, packIds);
+  }
+
+  async setKillSwitches(change: Partial<KillSwitches>): Promise<KillSwitches> {
+    this.#core.change(({ killSwitches }) => ({ killSwitches: { ...killSwitches, ...change } }));
+    return this.#core.state.value.killSwitches;
+  }
+
+  async setPolicyVersion(version: number | null): Promise<void> {
+    this.#core.change(() => ({ policyVersion: version }));
+  }
+
+  /** The prior of every row's evidence: what rows without labels are served on (error-budget.ts). */
+  async setColdStart(distance: number, deltaHit: number): Promise<void> {
+    this.#core.change(() => ({ coldStart: { distance, deltaHit } }));
+  }
+
+  /** Empties every isolate's memory within a minute; returns the new epoch. */
+  async bumpEpoch(): Promise<number> {
+    this.#core.change(({ epoch }) => ({ epoch: epoch + 1 }));
+    return this.#core.state.value.epoch;
+  }
+
+  /** Takes a tenant's rows out of service and deletes them with their answers; returns how many were known here. */
+  async invalidate(tenant: string, ids: readonly string[]): Promise<number> {
+    const known = await this.#core.invalidate(tenant, ids);
+    await this.#arm();
+    return known;
+  }
+
+  async #arm(): Promise<void> {
+    const at = this.#core.nextWorkAt();
+    if (at === null || (this.#alarmAt !== null && this.#alarmAt <= at + 1_000)) return;
+    this.#alarmAt = at;
+    await this.ctx.storage.setAlarm(at);
+  }
+}
+
+const objectStoreOf = (bucket: R2Bucket): ObjectStore => ({
+  put: (key, body) => bucket.put(key, body),
+  get: async (key) => (await (await bucket.get(key))?.text()) ?? null,
+  has: async (key) => (await bucket.head(key)) !== null,
+  delete: (keys) => bucket.delete([...keys]),
+});
+
+function logError(where: string, error: unknown): void {
+  // Workers Logs reads the console.
+  // oxlint-disable-next-line no-console
+  console.error(JSON.stringify({ event: "region_error", where, error: String(error) }));
+}
