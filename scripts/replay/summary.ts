@@ -1,0 +1,170 @@
+// From outcomes to figures. Correct means: the served answer belongs to the asked group.
+import { type RequestKind, REQUEST_KINDS } from "../../src/trainer-node/simulator/request.ts";
+import { type Outcome } from "./run.ts";
+
+/** A share with the upper end of its one-sided 95 % Wilson interval; both null when `of` is 0. */
+export interface Share {
+  readonly count: number;
+  readonly of: number;
+  readonly share: number | null;
+  readonly upper95: number | null;
+}
+
+export interface KindSummary {
+  readonly kind: RequestKind | "all";
+  readonly requests: number;
+  readonly exactHits: number;
+  readonly semanticHits: number;
+  readonly augmented: number;
+  /** Answers that a model gave for the request; a failed request has none. */
+  readonly modelAnswers: number;
+  readonly failures: number;
+  /** Served from the cache with an answer of another group. */
+  readonly wrong: number;
+  /** Served from the cache with a right answer in another language than asked. */
+  readonly otherLanguage: number;
+  /** Served from the cache with a text nobody knows. */
+  readonly unjudged: number;
+  readonly delaySeconds: Delay | null;
+}
+
+export interface Delay {
+  readonly mean: number;
+  readonly p50: number;
+  readonly p95: number;
+}
+
+export interface Summary {
+  readonly kinds: readonly KindSummary[];
+  readonly all: KindSummary;
+  /** Of repeats whose text was answered before in the domain: served by exact match. */
+  readonly repeatsServedExactly: Share;
+  /** Served from the cache with a right answer, of all requests of the kind. */
+  readonly rephrasingsServed: Share;
+  readonly translationsServed: Share;
+  /** Served from the cache at all; whatever is served for a changed question before it was answered is wrong. */
+  readonly changedServedWrongly: Share;
+  readonly wrongPerRequest: Share;
+  readonly wrongPerSemanticHit: Share;
+  readonly wrongExactHits: number;
+  /** Gateway's own part of a request, x-velo-overhead-ms. */
+  readonly overheadMs: { readonly p50: number; readonly p95: number } | null;
+  /** How often each reason was given for not serving from the cache, the most frequent first. */
+  readonly reasons: readonly { readonly reason: string; readonly count: number }[];
+  readonly failures: readonly { readonly reason: string; readonly count: number }[];
+}
+
+export function summarise(outcomes: readonly Outcome[]): Summary {
+  const ofKind = (kind: RequestKind) => outcomes.filter((outcome) => outcome.request.kind === kind);
+  const semantic = outcomes.filter((outcome) => outcome.cache === "HIT-SEMANTIC");
+  const possibleRepeats = ofKind("repeat").filter((outcome) => outcome.exactPossible);
+  const rightHit = (outcome: Outcome) => isHit(outcome) && isRight(outcome);
+  const overheads = outcomes.flatMap(({ overheadMs }) => overheadMs ?? []);
+  return {
+    kinds: REQUEST_KINDS.flatMap((kind) => {
+      const some = ofKind(kind);
+      return some.length === 0 ? [] : [summariseKind(kind, some)];
+    }),
+    all: summariseKind("all", outcomes),
+    repeatsServedExactly: shareOf(possibleRepeats, ({ cache }) => cache === "HIT-EXACT"),
+    rephrasingsServed: shareOf(ofKind("rephrase"), rightHit),
+    translationsServed: shareOf(ofKind("translation"), rightHit),
+    changedServedWrongly: shareOf(ofKind("changed"), isWrongHit),
+    wrongPerRequest: shareOf(outcomes, isWrongHit),
+    wrongPerSemanticHit: shareOf(semantic, isWrongHit),
+    wrongExactHits: outcomes.filter(
+      (outcome) => outcome.cache === "HIT-EXACT" && isWrongHit(outcome),
+    ).length,
+    overheadMs:
+      overheads.length === 0
+        ? null
+        : { p50: quantile(overheads, 0.5), p95: quantile(overheads, 0.95) },
+    reasons: tally(
+      outcomes.map(({ cache, reason }) => (reason === "" ? "" : `${cache} ${reason}`)),
+    ),
+    failures: tally(outcomes.map(({ failure }) => failure ?? "")),
+  };
+}
+
+function summariseKind(kind: RequestKind | "all", outcomes: readonly Outcome[]): KindSummary {
+  const count = (test: (outcome: Outcome) => boolean) => outcomes.filter(test).length;
+  const delays = outcomes
+    .filter((outcome) => outcome.failure === undefined)
+    .map((outcome) => outcome.delaySeconds);
+  return {
+    kind,
+    requests: outcomes.length,
+    exactHits: count(({ cache }) => cache === "HIT-EXACT"),
+    semanticHits: count(({ cache }) => cache === "HIT-SEMANTIC"),
+    augmented: count(({ cache }) => cache === "AUGMENTED"),
+    modelAnswers: count((outcome) => !isHit(outcome) && outcome.failure === undefined),
+    failures: count(({ failure }) => failure !== undefined),
+    wrong: count(isWrongHit),
+    otherLanguage: count(
+      (outcome) =>
+        isHit(outcome) &&
+        isRight(outcome) &&
+        outcome.servedLang !== undefined &&
+        outcome.servedLang !== outcome.request.lang,
+    ),
+    unjudged: count((outcome) => isHit(outcome) && outcome.servedGroup === undefined),
+    delaySeconds:
+      delays.length === 0
+        ? null
+        : {
+            mean: delays.reduce((sum, delay) => sum + delay, 0) / delays.length,
+            p50: quantile(delays, 0.5),
+            p95: quantile(delays, 0.95),
+          },
+  };
+}
+
+function isHit({ cache }: Outcome): boolean {
+  return cache === "HIT-EXACT" || cache === "HIT-SEMANTIC";
+}
+
+function isRight({ servedGroup, request }: Outcome): boolean {
+  return servedGroup === request.group;
+}
+
+function isWrongHit(outcome: Outcome): boolean {
+  return isHit(outcome) && outcome.servedGroup !== undefined && !isRight(outcome);
+}
+
+function shareOf(outcomes: readonly Outcome[], test: (outcome: Outcome) => boolean): Share {
+  const count = outcomes.filter(test).length;
+  const of = outcomes.length;
+  return of === 0
+    ? { count, of, share: null, upper95: null }
+    : { count, of, share: count / of, upper95: wilsonUpper(count, of) };
+}
+
+/** z with P(Z <= z) = 0.95. */
+const Z_95 = 1.6448536269514722;
+
+/**
+ * Upper end of the one-sided 95 % score interval of a share k/n (Wilson 1927):
+ * (p + z^2/2n + z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n).
+ */
+export function wilsonUpper(count: number, of: number): number {
+  const p = count / of;
+  const z2 = Z_95 ** 2;
+  const spread = Z_95 * Math.sqrt((p * (1 - p)) / of + z2 / (4 * of * of));
+  return Math.min(1, (p + z2 / (2 * of) + spread) / (1 + z2 / of));
+}
+
+/** The smallest value that at least `p` of the values do not exceed. Throws when there is none. */
+export function quantile(values: readonly number[], p: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const value = sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)];
+  if (value === undefined) throw new RangeError("no values");
+  return value;
+}
+
+function tally(words: readonly string[]): { readonly reason: string; readonly count: number }[] {
+  const counts = new Map<string, number>();
+  for (const word of words) if (word !== "") counts.set(word, (counts.get(word) ?? 0) + 1);
+  return [...counts]
+    .map(([reason, count]) => ({ reason, count }))
+    .toSorted((a, b) => b.count - a.count);
+}

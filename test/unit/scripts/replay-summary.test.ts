@@ -1,0 +1,91 @@
+import { describe, expect, test } from "vitest";
+import { type CacheResult, type Outcome, parseCacheHeader } from "../../../scripts/replay/run.ts";
+import { quantile, summarise, wilsonUpper } from "../../../scripts/replay/summary.ts";
+import { type RequestKind } from "../../../src/trainer-node/simulator/request.ts";
+
+function outcome(
+  kind: RequestKind,
+  cache: CacheResult,
+  servedGroup: string | undefined,
+  more: Partial<Outcome> = {},
+): Outcome {
+  return {
+    request: { t: 0, id: "r", group: "a", question: "q", lang: "en", kind, region: "eu" },
+    cache,
+    reason: "",
+    similarity: undefined,
+    overheadMs: undefined,
+    delaySeconds: 1,
+    servedGroup,
+    servedLang: "en",
+    exactPossible: false,
+    failure: undefined,
+    ...more,
+  };
+}
+
+describe("a replay's summary", () => {
+  test("judges by group, keeps semantic and exact hits apart, and counts only possible repeats", () => {
+    const summary = summarise([
+      outcome("new", "MISS", "a", { reason: "no-match", delaySeconds: 4 }),
+      outcome("repeat", "HIT-EXACT", "a", { exactPossible: true }),
+      outcome("repeat", "MISS", "a", { exactPossible: true, reason: "no-match" }),
+      outcome("repeat", "MISS", "a", { exactPossible: false, reason: "region-unknown" }),
+      outcome("rephrase", "HIT-SEMANTIC", "a", { servedLang: "de" }),
+      outcome("changed", "HIT-SEMANTIC", "b"),
+      outcome("changed", "HIT-SEMANTIC", undefined),
+      outcome("translation", "NONE", undefined, { failure: "status 502", delaySeconds: 9 }),
+    ]);
+    expect(summary.repeatsServedExactly).toMatchObject({ count: 1, of: 2, share: 0.5 });
+    expect(summary.rephrasingsServed).toMatchObject({ count: 1, of: 1 });
+    expect(summary.translationsServed).toMatchObject({ count: 0, of: 1 });
+    expect(summary.changedServedWrongly).toMatchObject({ count: 1, of: 2 });
+    expect(summary.wrongPerRequest).toMatchObject({ count: 1, of: 8 });
+    expect(summary.wrongPerSemanticHit).toMatchObject({ count: 1, of: 3 });
+    expect(summary.all).toMatchObject({
+      requests: 8,
+      exactHits: 1,
+      semanticHits: 3,
+      modelAnswers: 3,
+      failures: 1,
+      wrong: 1,
+      otherLanguage: 1,
+      unjudged: 1,
+    });
+    // Failures have no delay: (4 + 6 * 1) / 7.
+    expect(summary.all.delaySeconds?.mean).toBeCloseTo(10 / 7, 12);
+    expect(summary.reasons).toEqual([
+      { reason: "MISS no-match", count: 2 },
+      { reason: "MISS region-unknown", count: 1 },
+    ]);
+    expect(summary.failures).toEqual([{ reason: "status 502", count: 1 }]);
+  });
+
+  test("has no share where nothing happened, so that an empty cache cannot pass for a good one", () => {
+    const { wrongPerSemanticHit } = summarise([outcome("new", "MISS", "a")]);
+    expect(wrongPerSemanticHit).toEqual({ count: 0, of: 0, share: null, upper95: null });
+  });
+
+  test("Wilson's one-sided bound: 0 of n is z^2 / (n + z^2), and 10 of 100 is 16.0 %", () => {
+    // z = 1.644854: z^2 = 2.705543; 0 of 268: 2.705543 / 270.705543 = 0.99944 %.
+    expect(wilsonUpper(0, 268)).toBeCloseTo(0.0099944, 6);
+    // (0.1 + 0.0135277 + 1.644854 * sqrt(0.0009 + 0.0000676386)) / 1.02705543 = 0.160355
+    expect(wilsonUpper(10, 100)).toBeCloseTo(0.160355, 5);
+    expect(wilsonUpper(5, 5)).toBeCloseTo(1, 12);
+  });
+
+  test("quantiles are values that occurred", () => {
+    expect([quantile([3, 1, 2, 4], 0.5), quantile([3, 1, 2, 4], 0.95)]).toEqual([2, 4]);
+    expect(() => quantile([], 0.5)).toThrow("no values");
+  });
+
+  test("reads the decision header and refuses a word it does not know", () => {
+    expect(parseCacheHeader("MISS; reason=no-match")).toEqual({
+      cache: "MISS",
+      reason: "no-match",
+    });
+    expect(parseCacheHeader("HIT-EXACT")).toEqual({ cache: "HIT-EXACT", reason: "" });
+    expect(parseCacheHeader(undefined)).toEqual({ cache: "NONE", reason: "" });
+    expect(() => parseCacheHeader("HIT")).toThrow("unknown x-velo-cache: HIT");
+  });
+});
