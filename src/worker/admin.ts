@@ -93,11 +93,11 @@ async function createKey(world: World, body: Readonly<Record<string, unknown>>):
     throw invalid("scopes", `must be a list of ${SCOPES.join(", ")}`);
   if (expiresAt !== undefined && (typeof expiresAt !== "number" || expiresAt <= 0))
     throw invalid("expires_at", "must be seconds since the epoch");
-  const key = makeKey();
+  const key = makeKey(crypto);
   await world.tenants.addKey({
     keyId: key.keyId,
     tenant,
-    digestHex: await digestOf(crypto.subtle, pepper, key.secret),
+    digestHex: await digestOf(crypto, pepper, key.secret),
     scopes: scopes as KeyScope[],
     ...(typeof expiresAt === "number" && { expiresAt: expiresAt * 1000 }),
   });

@@ -64,7 +64,7 @@ async function verify(presented: string, ports: AuthPorts): Promise<VerifiedKey>
   if (ports.localKey && presented === ports.localKey) return LOCAL_KEY;
   const parsed = parseKey(presented);
   if (parsed === null || !ports.pepper) throw unknownKey();
-  const digest = await digestOf(crypto.subtle, ports.pepper, parsed.secret);
+  const digest = await digestOf(crypto, ports.pepper, parsed.secret);
 
   const copy = ports.isolate.keys.get(parsed.keyId);
   const known = copy?.digest === digest ? copy : undefined;

@@ -38,19 +38,19 @@ export function augment(
   return messages.with(index, { ...message, content });
 }
 
-/** Characters / 4, but one token for each character of scripts written without spaces. An estimate from above. */
+/** Characters / 4, but one token for each character of scripts written without spaces. An estimate. */
 export function estimateTokens(text: string): number {
   let wide = 0;
   let narrow = 0;
   for (const character of text) {
-    if (
-      /[\u2E80-\u9FFF\uAC00-\uD7AF\uF900-\uFAFF\uFF00-\uFFEF\u{20000}-\u{3FFFF}]/u.test(character)
-    )
-      wide++;
+    if (isWide(character)) wide++;
     else narrow += character.length;
   }
   return wide + Math.ceil(narrow / 4);
 }
+
+const isWide = (character: string): boolean =>
+  /[\u2E80-\u9FFF\uAC00-\uD7AF\uF900-\uFAFF\uFF00-\uFFEF\u{20000}-\u{3FFFF}]/u.test(character);
 
 function renderBlock(notes: readonly Note[], delimiter: string): string | null {
   const frame = (lines: readonly string[]) =>
@@ -58,33 +58,52 @@ function renderBlock(notes: readonly Note[], delimiter: string): string | null {
   const lines: string[] = [];
   let left = MAX_NOTE_TOKENS - estimateTokens(frame([]));
   for (const note of notes) {
+    const question = clean(note.question.replace(/\s+/g, " "), delimiter);
     const answer = clean(note.answer, delimiter);
     if (answer === "") continue;
-    const text = `Question: ${clean(note.question, delimiter).replaceAll("\n", " ")}\nAnswer: ${answer}`;
-    for (const line of text.split("\n")) {
-      const quoted = `> ${line}`;
+    for (const line of `Question: ${question}\nAnswer: ${answer}`.split("\n")) {
       // The line end costs a character too.
-      const cost = estimateTokens(`${quoted}\n`);
-      if (cost > left) return lines.length === 0 ? null : frame(lines);
+      const quoted = cutToTokens(`> ${line}`, left - 1);
       lines.push(quoted);
-      left -= cost;
+      left -= estimateTokens(`${quoted}\n`);
+      if (left < MIN_LINE_TOKENS) return frame(lines);
     }
   }
   return lines.length === 0 ? null : frame(lines);
 }
 
+/** With less room than this a line says nothing. */
+const MIN_LINE_TOKENS = 16;
+
+function cutToTokens(line: string, tokens: number): string {
+  if (estimateTokens(line) <= tokens) return line;
+  let cut = "";
+  let cost = 0;
+  for (const character of line) {
+    cost += isWide(character) ? 1 : character.length / 4;
+    // The ellipsis is one character more.
+    if (Math.ceil(cost + 0.25) > tokens) break;
+    cut += character;
+  }
+  return `${cut}…`;
+}
+
+/** Longer than any text of 512 tokens, and short enough for the search below to be quick on anything. */
+const MAX_NOTE_LENGTH = 4_096;
+
 /** Tokens by which chat templates and agent formats mark roles and turns, wherever they stand. */
 const TEMPLATE_TOKENS =
   /<\|[^<>|\n]{0,40}\|>|<\/?(?:s|bos|eos|system|developer|user|assistant|human|tool|function|instructions?|start_of_turn|end_of_turn)(?:\s[^<>\n]{0,80})?>|\[\/?(?:INST|SYS|SYSTEM|ASSISTANT|USER|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|<<\/?SYS>>/gi;
-/** "System:", "### Assistant", "**User**:" at the start of a line. */
+/** "System:", "**User**:", "> Assistant prompt:" at the start of a line, and headings like "### System". */
 const ROLE_LINES =
-  /^[\s>#*_`"'-]*(?:system|developer|user|assistant|human|ai|tool|function|instructions?)[\s*_`"']*(?:message|prompt|note)?[\s*_`"']*[:\uFF1A]+|^\s*#{1,6}\s*(?:system|developer|user|assistant|human|instructions?)\b[^\n]{0,20}$/gim;
+  /^(?:[^\S\n]|[>#*_`"'-]){0,64}(?:system|developer|user|assistant|human|ai|tool|function|instructions?)[^\S\n]{0,8}[*_`"']{0,4}[^\S\n]{0,8}(?:message|prompt|note)?[^\S\n]{0,8}[*_`"']{0,4}[^\S\n]{0,8}[:\uFF1A]+|^[^\S\n]{0,8}#{1,6}[^\S\n]{0,8}(?:system|developer|user|assistant|human|instructions?)\b[^\n]{0,20}$/gim;
 /** Controls, private and unassigned characters, and all that draws nothing or reorders text. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** Text that can stand in the notes. Removing a marker can make another, so it goes on until nothing changes. */
 function clean(text: string, delimiter: string): string {
   let current = text
+    .slice(0, MAX_NOTE_LENGTH)
     .toWellFormed()
     .replace(/\r\n?|[\u0085\u2028\u2029]/g, "\n")
     .split("\n")
