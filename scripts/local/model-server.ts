@@ -2,12 +2,10 @@
 // as long as a hosted model would (divided by a printed factor), counts what it is asked, and misbehaves on request.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text as readText } from "node:stream/consumers";
+import { sendAnswer, sendJson, streamAnswer } from "./answer-delivery.ts";
 import {
   type ChatRequest,
-  completionBody,
-  DONE_EVENT,
   errorBody,
-  eventsOf,
   parseChatRequest,
   roughTokens,
   usageOf,
@@ -238,77 +236,9 @@ export async function startModelServer({
   };
 }
 
-interface Delivery {
-  readonly chat: ChatRequest;
-  readonly pieces: readonly string[];
-  readonly finishReason: "stop" | "length";
-  readonly delay: SampledDelay;
-  readonly scale: number;
-}
-
-/** Resolves to the number of tokens sent. */
-async function sendAnswer(response: ServerResponse, delivery: Delivery): Promise<number> {
-  const { chat, pieces, finishReason, delay, scale } = delivery;
-  await pause(response, (delay.total / scale) * 1000);
-  if (response.destroyed) return 0;
-  const usage = usageOf(chat, pieces.length);
-  const answer = { model: chat.model, text: pieces.join(""), finishReason, usage };
-  sendJson(response, 200, completionBody(answer));
-  return pieces.length;
-}
-
-/** Sends each token when it is due; tokens due together share a chunk. Resolves to the number of tokens sent. */
-async function streamAnswer(response: ServerResponse, delivery: Delivery): Promise<number> {
-  const { chat, pieces, finishReason, delay, scale } = delivery;
-  const events = eventsOf(chat.model);
-  const start = performance.now();
-  const dueMs = (token: number) => ((delay.firstToken + token * delay.perToken) / scale) * 1000;
-  await pause(response, dueMs(0));
-  if (response.destroyed) return 0;
-  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
-  let sent = 0;
-  while (sent < pieces.length) {
-    const from = sent;
-    const elapsed = performance.now() - start;
-    do sent++;
-    while (sent < pieces.length && dueMs(sent) <= elapsed);
-    response.write(events.delta(pieces.slice(from, sent).join(""), from === 0));
-    if (sent < pieces.length) await pause(response, dueMs(sent) - (performance.now() - start));
-    if (response.destroyed) return sent;
-  }
-  let tail = events.finish(finishReason);
-  if (chat.stream_options?.include_usage === true) {
-    tail += events.usage(usageOf(chat, pieces.length));
-  }
-  response.end(tail + DONE_EVENT);
-  return sent;
-}
-
-function sendJson(response: ServerResponse, status: number, body: string): void {
-  response.writeHead(status, {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(body),
-  });
-  response.end(body);
-}
-
 function waitForEnd(response: ServerResponse): Promise<"complete" | "aborted"> {
   return new Promise((resolve) => {
     response.once("finish", () => resolve("complete"));
     response.once("close", () => resolve(response.writableFinished ? "complete" : "aborted"));
-  });
-}
-
-/** Waits, but not beyond the caller's hanging up. */
-function pause(response: ServerResponse, milliseconds: number): Promise<void> {
-  if (milliseconds <= 0 || response.destroyed) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      response.off("close", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    response.once("close", done);
   });
 }
