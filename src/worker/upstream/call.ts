@@ -88,15 +88,15 @@ export async function callUpstream(
     else if (attempt.status !== "timeout" || limitMs >= timeouts.firstByteMs)
       breaker.failed(permit, now);
     const delayMs =
-      attempt.status === "timeout" || breaker.retryInMs(now) > 0
+      breaker.retryInMs(now) > 0
         ? null
         : delayBeforeRetry(
             {
-              status: attempt.status === "broken" ? null : attempt.status,
+              status: attempt.ok ? attempt.status : null,
               retryAfterMs: attempt.ok ? readRetryAfter(attempt.headers, now) : null,
               isFinal: attempt.ok
                 ? attempt.headers.get("x-should-retry") === "false"
-                : !attempt.error.isRetryable,
+                : attempt.status !== "broken",
             },
             retries,
             startedAt + limitMs - now,
@@ -160,7 +160,11 @@ type AttemptResult =
       readonly headers: Headers;
       readonly response: Omit<UpstreamResponse, "attempts">;
     }
-  | { readonly ok: false; readonly status: "broken" | "timeout"; readonly error: GatewayError };
+  | {
+      readonly ok: false;
+      readonly status: "broken" | "timeout" | "redirect";
+      readonly error: GatewayError;
+    };
 
 interface AttemptInput {
   readonly target: UpstreamTarget;
@@ -212,7 +216,7 @@ async function attemptOnce(input: AttemptInput, deps: UpstreamDeps): Promise<Att
     release(undefined);
     // Following it would send the prompt, and perhaps the key, to an address nobody configured.
     const message = `The upstream '${name}' answered with a redirect.`;
-    return { ok: false, status: "broken", error: new GatewayError("upstream_error", message) };
+    return { ok: false, status: "redirect", error: new GatewayError("upstream_error", message) };
   }
   const body =
     reader === null || first === null
