@@ -19,7 +19,9 @@ export interface Outcome {
   /** Group of the served answer; undefined when nobody knows this text. */
   readonly servedGroup: string | undefined;
   readonly servedLang: string | undefined;
-  /** The same text was asked and answered completely before, in the same cache domain. */
+  /** The same text was answered completely before, in the same cache domain. */
+  readonly answeredBefore: boolean;
+  /** A model gave that answer, so an exact match exists. */
   readonly exactPossible: boolean;
   /** Set when there was no complete answer. */
   readonly failure: string | undefined;
@@ -101,6 +103,7 @@ class Judge {
   /** Texts that a model gave in this run, for upstreams whose answers the workload does not know. */
   readonly #fresh = new Map<string, WorkloadRequest[]>();
   readonly #answered = new Set<string>();
+  readonly #storable = new Set<string>();
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -122,9 +125,10 @@ class Judge {
       this.#options.answerWith(reply.text) ??
       given.find(({ group }) => group === request.group) ??
       given[0];
+    const before = this.#before(request);
     const key = this.#textKey(request);
-    const exactPossible = this.#answered.has(key);
     this.#answered.add(key);
+    if (cache === "MISS" || cache === "NONE") this.#storable.add(key);
     return {
       request,
       cache,
@@ -134,7 +138,7 @@ class Judge {
       delaySeconds: reply.totalMs / 1000 + modelSeconds,
       servedGroup: served?.group,
       servedLang: served?.lang,
-      exactPossible,
+      ...before,
       failure: undefined,
     };
   }
@@ -149,9 +153,14 @@ class Judge {
       delaySeconds,
       servedGroup: undefined,
       servedLang: undefined,
-      exactPossible: this.#answered.has(this.#textKey(request)),
+      ...this.#before(request),
       failure,
     };
+  }
+
+  #before(request: WorkloadRequest): Pick<Outcome, "answeredBefore" | "exactPossible"> {
+    const key = this.#textKey(request);
+    return { answeredBefore: this.#answered.has(key), exactPossible: this.#storable.has(key) };
   }
 
   #textKey({ region, question, history = [] }: WorkloadRequest): string {

@@ -37,7 +37,9 @@ export interface Delay {
 export interface Summary {
   readonly kinds: readonly KindSummary[];
   readonly all: KindSummary;
-  /** Of repeats whose text was answered before in the domain: served by exact match. */
+  /** Of repeats whose text was answered before in the domain: served rightly, by exact match or not. */
+  readonly repeatsServed: Share;
+  /** Of repeats whose text a model answered before in the domain: served by exact match. */
   readonly repeatsServedExactly: Share;
   /** Served from the cache with a right answer, of all requests of the kind. */
   readonly rephrasingsServed: Share;
@@ -57,7 +59,6 @@ export interface Summary {
 export function summarise(outcomes: readonly Outcome[]): Summary {
   const ofKind = (kind: RequestKind) => outcomes.filter((outcome) => outcome.request.kind === kind);
   const semantic = outcomes.filter((outcome) => outcome.cache === "HIT-SEMANTIC");
-  const possibleRepeats = ofKind("repeat").filter((outcome) => outcome.exactPossible);
   const rightHit = (outcome: Outcome) => isHit(outcome) && isRight(outcome);
   const overheads = outcomes.flatMap(({ overheadMs }) => overheadMs ?? []);
   return {
@@ -66,7 +67,14 @@ export function summarise(outcomes: readonly Outcome[]): Summary {
       return some.length === 0 ? [] : [summariseKind(kind, some)];
     }),
     all: summariseKind("all", outcomes),
-    repeatsServedExactly: shareOf(possibleRepeats, ({ cache }) => cache === "HIT-EXACT"),
+    repeatsServed: shareOf(
+      ofKind("repeat").filter(({ answeredBefore }) => answeredBefore),
+      rightHit,
+    ),
+    repeatsServedExactly: shareOf(
+      ofKind("repeat").filter(({ exactPossible }) => exactPossible),
+      ({ cache }) => cache === "HIT-EXACT",
+    ),
     rephrasingsServed: shareOf(ofKind("rephrase"), rightHit),
     translationsServed: shareOf(ofKind("translation"), rightHit),
     changedServedWrongly: shareOf(ofKind("changed"), isWrongHit),

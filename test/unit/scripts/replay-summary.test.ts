@@ -18,6 +18,7 @@ function outcome(
     delaySeconds: 1,
     servedGroup,
     servedLang: "en",
+    answeredBefore: false,
     exactPossible: false,
     failure: undefined,
     ...more,
@@ -28,32 +29,39 @@ describe("a replay's summary", () => {
   test("judges by group, keeps semantic and exact hits apart, and counts only possible repeats", () => {
     const summary = summarise([
       outcome("new", "MISS", "a", { reason: "no-match", delaySeconds: 4 }),
-      outcome("repeat", "HIT-EXACT", "a", { exactPossible: true }),
-      outcome("repeat", "MISS", "a", { exactPossible: true, reason: "no-match" }),
-      outcome("repeat", "MISS", "a", { exactPossible: false, reason: "region-unknown" }),
+      outcome("repeat", "HIT-EXACT", "a", { answeredBefore: true, exactPossible: true }),
+      outcome("repeat", "MISS", "a", {
+        answeredBefore: true,
+        exactPossible: true,
+        reason: "no-match",
+      }),
+      // First served from another wording's answer, so its own text was never stored.
+      outcome("repeat", "HIT-SEMANTIC", "a", { answeredBefore: true }),
+      outcome("repeat", "MISS", "a", { reason: "region-unknown" }),
       outcome("rephrase", "HIT-SEMANTIC", "a", { servedLang: "de" }),
       outcome("changed", "HIT-SEMANTIC", "b"),
       outcome("changed", "HIT-SEMANTIC", undefined),
       outcome("translation", "NONE", undefined, { failure: "status 502", delaySeconds: 9 }),
     ]);
+    expect(summary.repeatsServed).toMatchObject({ count: 2, of: 3 });
     expect(summary.repeatsServedExactly).toMatchObject({ count: 1, of: 2, share: 0.5 });
     expect(summary.rephrasingsServed).toMatchObject({ count: 1, of: 1 });
     expect(summary.translationsServed).toMatchObject({ count: 0, of: 1 });
     expect(summary.changedServedWrongly).toMatchObject({ count: 1, of: 2 });
-    expect(summary.wrongPerRequest).toMatchObject({ count: 1, of: 8 });
-    expect(summary.wrongPerSemanticHit).toMatchObject({ count: 1, of: 3 });
+    expect(summary.wrongPerRequest).toMatchObject({ count: 1, of: 9 });
+    expect(summary.wrongPerSemanticHit).toMatchObject({ count: 1, of: 4 });
     expect(summary.all).toMatchObject({
-      requests: 8,
+      requests: 9,
       exactHits: 1,
-      semanticHits: 3,
+      semanticHits: 4,
       modelAnswers: 3,
       failures: 1,
       wrong: 1,
       otherLanguage: 1,
       unjudged: 1,
     });
-    // Failures have no delay: (4 + 6 * 1) / 7.
-    expect(summary.all.delaySeconds?.mean).toBeCloseTo(10 / 7, 12);
+    // Failures have no delay: (4 + 7 * 1) / 8.
+    expect(summary.all.delaySeconds?.mean).toBeCloseTo(11 / 8, 12);
     expect(summary.reasons).toEqual([
       { reason: "MISS no-match", count: 2 },
       { reason: "MISS region-unknown", count: 1 },
