@@ -52,7 +52,7 @@ export async function bundle(environment: string): Promise<readonly WorkerModule
 async function wrangler(...args: string[]): Promise<void> {
   const manifest = createRequire(import.meta.url).resolve("wrangler/package.json");
   const bin = join(dirname(manifest), "bin/wrangler.js");
-  const env = { ...process.env, ...OFFLINE, NO_COLOR: "1" };
+  const env = { ...process.env, ...OFFLINE, NO_COLOR: "1", FORCE_COLOR: "0" };
   const command = [bin, ...args, "--config", CONFIG_PATH];
   await new Promise<void>((done, fail) => {
     execFile(process.execPath, command, { cwd: ROOT, env }, (error, _stdout, stderr) => {

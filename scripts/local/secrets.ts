@@ -8,9 +8,9 @@ export interface LocalSecrets {
   readonly KEY_PEPPER: string;
   readonly ADMIN_TOKEN: string;
   readonly TRAINER_TOKEN: string;
-  /** Raw Ed25519 public keys in base64, separated by commas: the first signs now, the others are being rotated out. */
+  /** `<id>:<32 bytes of Ed25519 in hex>`, separated by commas while a key is being rotated. */
   readonly SIGNING_PUBLIC_KEYS: string;
-  /** PKCS #8 in base64. */
+  /** The private half of key "local": PKCS #8 in base64. */
   readonly SIGNING_PRIVATE_KEY: string;
 }
 
@@ -41,7 +41,7 @@ function makeSecrets(): LocalSecrets {
     KEY_PEPPER: token(),
     ADMIN_TOKEN: token(),
     TRAINER_TOKEN: token(),
-    SIGNING_PUBLIC_KEYS: raw.toString("base64"),
+    SIGNING_PUBLIC_KEYS: `local:${raw.toString("hex")}`,
     SIGNING_PRIVATE_KEY: privateKey.export({ type: "pkcs8", format: "der" }).toString("base64"),
   };
 }

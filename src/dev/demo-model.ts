@@ -1,9 +1,21 @@
 // The model behind a gateway that has no upstream yet. It knows the answers of the bundled workload and says so when it
 // is asked anything else.
+import arithmetic from "../../data/workload/arithmetic.json" with { type: "json" };
+import cloudAndLinux from "../../data/workload/cloud-and-linux.json" with { type: "json" };
 import cooking from "../../data/workload/cooking.json" with { type: "json" };
+import customerSupport from "../../data/workload/customer-support.json" with { type: "json" };
 import databases from "../../data/workload/databases.json" with { type: "json" };
+import finance from "../../data/workload/finance.json" with { type: "json" };
+import geography from "../../data/workload/geography.json" with { type: "json" };
+import health from "../../data/workload/health.json" with { type: "json" };
+import history from "../../data/workload/history.json" with { type: "json" };
+import householdAndGarden from "../../data/workload/household-and-garden.json" with { type: "json" };
+import languageAndWriting from "../../data/workload/language-and-writing.json" with { type: "json" };
+import networking from "../../data/workload/networking.json" with { type: "json" };
 import programming from "../../data/workload/programming.json" with { type: "json" };
+import science from "../../data/workload/science.json" with { type: "json" };
 import travel from "../../data/workload/travel.json" with { type: "json" };
+import units from "../../data/workload/units.json" with { type: "json" };
 import { foldText } from "./embedding.ts";
 
 export const DEMO_MODEL = "velo-demo";
@@ -22,7 +34,24 @@ interface Group extends Variant {
   readonly followUps?: readonly Variant[];
 }
 
-const GROUPS: readonly Group[] = [cooking, databases, programming, travel].flat();
+const GROUPS: readonly Group[] = [
+  arithmetic,
+  cloudAndLinux,
+  cooking,
+  customerSupport,
+  databases,
+  finance,
+  geography,
+  health,
+  history,
+  householdAndGarden,
+  languageAndWriting,
+  networking,
+  programming,
+  science,
+  travel,
+  units,
+].flat();
 
 export interface DemoAnswer {
   readonly text: string;

@@ -5,16 +5,16 @@ import { COMMON_WEIGHTS } from "./common-words.ts";
 export const HASH_MODEL = "velo/hash-ngram-768";
 export const HASH_DIMENSIONS = 768;
 
-/** Share of a word's energy in its n-grams; the rest lies in the word as a whole. */
-const NGRAM_ENERGY = 1.2;
-/** By length of the n-gram, 2 to 5: short ones are in too many words. */
-const NGRAM_WEIGHTS = [0.35, 0.8, 1, 1] as const;
-const NUMBER_WEIGHT = 1.2;
+/** Energy of the n-grams of a word, relative to that of the word as a whole. */
+const NGRAM_ENERGY = 4;
+/** By length of the n-gram, 2 to 5: the shortest are in too many words, the longest almost repeat the word. */
+const NGRAM_WEIGHTS = [0.35, 1, 1, 0.8] as const;
+const NUMBER_WEIGHT = 1.6;
 const SHORT_WORD_WEIGHT = 0.7;
 /** A pair of neighbours, relative to the smaller of its two words. */
 const PAIR_WEIGHT = 0.3;
 /** Scripts written without spaces: character n-grams of length 1 to 3. */
-const CHARACTER_WEIGHTS = [0.5, 1, 0.6] as const;
+const CHARACTER_WEIGHTS = [0.8, 1, 0.3] as const;
 
 const UNSPACED =
   "\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}";

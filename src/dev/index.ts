@@ -30,7 +30,7 @@ export default {
     const dev = await handleDevRequest(request, env);
     return dev ?? (await worker.fetch(request, withLatency(env), ctx));
   },
-  async scheduled(controller, env, ctx) {
-    await worker.scheduled(controller, withLatency(env), ctx);
+  async scheduled(controller, env) {
+    await worker.scheduled(controller, withLatency(env));
   },
 } satisfies ExportedHandler<DevEnv>;

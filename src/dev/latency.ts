@@ -1,42 +1,30 @@
 // Makes the local bindings as slow, or as broken, as a test or a demonstration asks. Locally every dependency answers in
 // well under a millisecond, which would make any cache look better than it is.
+import { type Lognormal, lognormalFromQuantiles, Random } from "../policy/random.ts";
 import { type Env } from "../worker/env.ts";
 import { type Dependency, type DevEnv, devSettings } from "./settings.ts";
 
-interface Delay {
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-}
-
 /**
- * Delays from a Worker at the edge to each dependency. Assumptions, not measurements: `npm run verify:cloudflare`
- * prints the same table measured on an account.
+ * Delays from a Worker at the edge to each dependency, milliseconds. Assumptions, not measurements: `npm run
+ * verify:cloudflare` prints the same table measured on an account.
  */
-export const EDGE_DELAYS: Readonly<Record<Dependency, Delay>> = {
-  embed: { p50Ms: 30, p99Ms: 120 },
-  vectors: { p50Ms: 40, p99Ms: 200 },
-  r2: { p50Ms: 30, p99Ms: 150 },
-  region: { p50Ms: 15, p99Ms: 80 },
-  tenants: { p50Ms: 15, p99Ms: 80 },
-};
+export const EDGE_DELAYS = {
+  embed: lognormalFromQuantiles(30, 120),
+  vectors: lognormalFromQuantiles(40, 200),
+  r2: lognormalFromQuantiles(30, 150),
+  region: lognormalFromQuantiles(15, 80),
+  tenants: lognormalFromQuantiles(15, 80),
+} satisfies Readonly<Record<Dependency, Lognormal>>;
 
-/** 99th percentile of the standard normal distribution. */
-const Z99 = 2.326_347_874;
-
-/** One lognormal delay in ms: exp(ln p50 + z sigma) with sigma = ln(p99 / p50) / z99. `random` gives [0, 1). */
-export function sampleDelay({ p50Ms, p99Ms }: Delay, random: () => number = Math.random): number {
-  const sigma = Math.log(p99Ms / p50Ms) / Z99;
-  // Box-Muller; 1 - u keeps the logarithm finite.
-  const z = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  return p50Ms * Math.exp(sigma * z);
-}
+/** One stream for all sampled delays, the same after every start: the runtime has no entropy at this point anyway. */
+export const delays = new Random(1);
 
 /** Waits as the profile and the fault plan say. Rejects when the plan says that the dependency is down. */
 async function reach(dependency: Dependency, env: DevEnv): Promise<void> {
   const { profile, faults } = devSettings(env);
   const fault = faults[dependency];
   const delayMs =
-    (profile === "edge" ? sampleDelay(EDGE_DELAYS[dependency]) : 0) +
+    (profile === "edge" ? delays.lognormal(EDGE_DELAYS[dependency]) : 0) +
     (fault === undefined || fault.mode === "ok" ? 0 : fault.delayMs);
   if (delayMs > 0) await scheduler.wait(delayMs);
   if (fault?.mode === "down") throw new Error(`${dependency} is down (local fault plan)`);

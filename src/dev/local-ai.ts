@@ -1,16 +1,17 @@
 // Stand-in for the Workers AI binding: the built-in embedder and the demo model, with the service's shapes.
 import { WorkerEntrypoint } from "cloudflare:workers";
+import { type Lognormal, lognormalFromQuantiles } from "../policy/random.ts";
 import { type AiBinding } from "../worker/env.ts";
 import { countTokens, DEMO_MODEL, demoAnswer } from "./demo-model.ts";
 import { HASH_DIMENSIONS, HASH_MODEL, hashEmbed } from "./embedding.ts";
-import { sampleDelay } from "./latency.ts";
+import { delays } from "./latency.ts";
 import { type DevEnv, devSettings } from "./settings.ts";
 
 const MAX_TEXTS = 100;
 
-/** Pace of a mid-size hosted model. Assumptions, not measurements. */
-const FIRST_TOKEN = { p50Ms: 350, p99Ms: 1200 };
-const NEXT_TOKEN = { p50Ms: 18, p99Ms: 60 };
+/** Pace of a mid-size hosted model in milliseconds. Assumptions, not measurements. */
+const FIRST_TOKEN = lognormalFromQuantiles(500, 2000);
+const NEXT_TOKEN = lognormalFromQuantiles(15, 27);
 
 interface Usage {
   readonly prompt_tokens: number;
@@ -45,8 +46,8 @@ export class LocalAi extends WorkerEntrypoint<DevEnv> implements AiBinding {
       completion_tokens: pieces.length,
       total_tokens: prompt + pieces.length,
     };
-    const wait = async (delay: typeof FIRST_TOKEN) => {
-      const ms = sampleDelay(delay) * devSettings(this.env).demoDelayScale;
+    const wait = async (delay: Lognormal) => {
+      const ms = delays.lognormal(delay) * devSettings(this.env).demoDelayScale;
       if (ms > 0) await scheduler.wait(ms);
     };
 
