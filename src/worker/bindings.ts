@@ -8,6 +8,7 @@ import { type Env } from "./env.ts";
 import { Isolate } from "./isolate.ts";
 import { hmacWith } from "./lookup/digest.ts";
 import { embed } from "./lookup/embedder.ts";
+import { GatewayError } from "./openai/errors.ts";
 import { currentPolicy, refreshPolicy } from "./policy-loader.ts";
 import { type Dependency, type Hop, type ModelCall, type ModelReply, type Ports } from "./ports.ts";
 import { type RegionConfig, regionObjectName, regionOf } from "./regions.ts";
@@ -62,8 +63,8 @@ function configOf(env: Env): Config {
 let signing: { readonly secret: string; readonly hmac: ReturnType<typeof hmacWith> } | undefined;
 function hmacOf(env: Env): ReturnType<typeof hmacWith> {
   // Ids need a secret so that one tenant cannot compute another's; keys and ids share the deployment's pepper.
-  const secret = env.KEY_PEPPER ?? (env.ENVIRONMENT === "local" ? "velo-local" : undefined);
-  if (secret === undefined) throw new Error("the secret KEY_PEPPER is not set");
+  const secret = env.KEY_PEPPER;
+  if (!secret) throw new GatewayError("unavailable", "The secret KEY_PEPPER is not set.");
   if (signing?.secret !== secret) signing = { secret, hmac: hmacWith(secret) };
   return signing.hmac;
 }
@@ -107,7 +108,7 @@ export function worldOf(
     random: Math.random,
     wait: waitFor,
     waitUntil: (task) => ctx.waitUntil(task),
-    hmac: hmacOf(env),
+    hmac: async (parts) => hmacOf(env)(parts),
     bounded: (dependency, ms, call) => bounded(dependency, ms, call, now),
     embedder: profile,
     embed: (texts) => embed(env.AI, env.EMBEDDER, profile.dimensions, texts),
