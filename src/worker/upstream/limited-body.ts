@@ -1,7 +1,7 @@
 import { GatewayError } from "../openai/errors.ts";
 import { type Wait } from "./deadline.ts";
 
-type Chunk = ReadableStreamReadResult<Uint8Array>;
+type Chunk = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
 
 export interface BodyOptions {
   /** Names the upstream in errors. */

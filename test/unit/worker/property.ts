@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 /** Cases per property in a usual run; `CASES=100000` for a long one. `SEED=n` repeats a run. */
 const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));

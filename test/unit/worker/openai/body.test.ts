@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   type BodyLimits,
@@ -12,7 +12,10 @@ import { property } from "../property.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
-function post(body: BodyInit, headers: Record<string, string> = {}): Request {
+function post(
+  body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>,
+  headers: Record<string, string> = {},
+): Request {
   return new Request("https://velo.test/v1/chat/completions", {
     method: "POST",
     headers: { "content-type": "application/json", ...headers },

@@ -115,7 +115,7 @@ describe("a client that leaves", () => {
   test("may leave the rest to be read for the cache", async () => {
     const { stream, seen: from } = source(["a", "b", "c"]);
     let rest: Promise<"done" | "error"> | undefined;
-    const { output, seen, ends } = observed(stream, { readOn: (promise) => (rest = promise) });
+    const { output, seen, ends } = observed(stream, { readOn: (promise) => void (rest = promise) });
     const reader = output.getReader();
     await reader.read();
     await reader.cancel();
@@ -133,7 +133,7 @@ describe("a client that leaves", () => {
       },
     });
     let rest: Promise<"done" | "error"> | undefined;
-    const { output, seen } = observed(stream, { readOn: (promise) => (rest = promise) });
+    const { output, seen } = observed(stream, { readOn: (promise) => void (rest = promise) });
     const reader = output.getReader();
     const reading = reader.read();
     await reader.cancel();

@@ -83,6 +83,13 @@ function slowBody() {
   };
 }
 
+/** What the promise rejects with; null if it does not. */
+const failure = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => null,
+    (error: unknown) => error,
+  );
+
 /** A world whose only upstream answers with this body. */
 function streaming(body: ReadableStream<Uint8Array>) {
   const made = world({});
@@ -173,11 +180,11 @@ describe("retries before the first byte", () => {
   test("stop when the caller leaves", async () => {
     const { clock, deps, request, caller, calls } = world({ a: [status(503)] });
     const call = callUpstream(target, request, deps);
-    const failed = expect(call).rejects.toMatchObject({ code: "client_closed" });
+    const failed = failure(call);
     await clock.advance(0);
     caller.abort();
     await clock.advance(60_000);
-    await failed;
+    expect(await failed).toMatchObject({ code: "client_closed" });
     expect(calls).toHaveLength(1);
   });
 
@@ -195,11 +202,11 @@ describe("the deadline until the first byte", () => {
   test("is 60 seconds, then 504, and closes the connection without a retry", async () => {
     const { clock, deps, request, calls } = world({ a: ["hang"] });
     const call = callUpstream(target, request, deps);
-    const failed = expect(call).rejects.toMatchObject({ status: 504, code: "upstream_timeout" });
+    const failed = failure(call);
     await clock.advance(59_999);
     expect(calls[0]?.signal.aborted).toBe(false);
     await clock.advance(1);
-    await failed;
+    expect(await failed).toMatchObject({ status: 504, code: "upstream_timeout" });
     expect(calls).toHaveLength(1);
     expect(calls[0]?.signal.aborted).toBe(true);
   });
@@ -208,9 +215,9 @@ describe("the deadline until the first byte", () => {
     const body = slowBody();
     const { clock, deps, request } = streaming(body.stream);
     const call = callUpstream(target, request, deps);
-    const failed = expect(call).rejects.toMatchObject({ status: 504 });
+    const failed = failure(call);
     await clock.advance(60_000);
-    await failed;
+    expect(await failed).toMatchObject({ status: 504 });
   });
 
   test("can be shortened by the caller, which does not count against the upstream", async () => {
@@ -245,11 +252,11 @@ describe("after the first byte", () => {
 
   test("30 idle seconds end it with a timeout and close the connection", async () => {
     const { clock, reader, body } = await begin();
-    const failed = expect(reader.read()).rejects.toMatchObject({ code: "upstream_timeout" });
+    const failed = failure(reader.read());
     await clock.advance(29_999);
     expect(body.wasCancelled()).toBe(false);
     await clock.advance(1);
-    await failed;
+    expect(await failed).toMatchObject({ code: "upstream_timeout" });
     expect(body.wasCancelled()).toBe(true);
     expect(clock.pending).toBe(0);
   });
@@ -266,38 +273,38 @@ describe("after the first byte", () => {
   test("a trickle ends at the total limit", async () => {
     const { clock, reader, body } = await begin({ totalMs: 100_000 });
     let chunks = 0;
-    const failed = expect(
+    const failed = failure(
       (async () => {
         for (;;) {
           await reader.read();
           chunks++;
         }
       })(),
-    ).rejects.toMatchObject({ code: "upstream_timeout" });
+    );
     for (let second = 0; second < 100; second += 10) {
       body.send(".");
       await clock.advance(10_000);
     }
-    await failed;
+    expect(await failed).toMatchObject({ code: "upstream_timeout" });
     expect(chunks).toBe(10);
   });
 
   test("a break is an error and never a second call", async () => {
     const { reader, body, clock } = await begin();
-    const failed = expect(reader.read()).rejects.toMatchObject({
+    const failed = failure(reader.read());
+    body.fail(new Error("reset"));
+    expect(await failed).toMatchObject({
       code: "upstream_error",
       message: "The upstream 'a' broke off its answer.",
     });
-    body.fail(new Error("reset"));
-    await failed;
     expect(clock.pending).toBe(0);
   });
 
   test("a caller who leaves closes the connection, by signal or by cancel", async () => {
     const first = await begin();
-    const failed = expect(first.reader.read()).rejects.toMatchObject({ code: "client_closed" });
+    const failed = failure(first.reader.read());
     first.caller.abort();
-    await failed;
+    expect(await failed).toMatchObject({ code: "client_closed" });
     expect(first.body.wasCancelled()).toBe(true);
 
     const second = await begin();

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type ChatMessage, textOf } from "../../../../src/worker/openai/chat.ts";
 import { MAX_NOTE_TOKENS, augment, estimateTokens } from "../../../../src/worker/upstream/notes.ts";
@@ -56,7 +56,9 @@ test("nothing changes without a user message or without text in a note", () => {
 
 test("a delimiter that could be guessed or break a line is refused", () => {
   for (const delimiter of ["", "---", "short", "with a space and more", "new\nline-0123456789"]) {
-    expect(() => augment(conversation, [{ question: "q", answer: "a" }], delimiter)).toThrow();
+    expect(() => augment(conversation, [{ question: "q", answer: "a" }], delimiter)).toThrow(
+      /16 to 64/,
+    );
   }
 });
 

@@ -92,7 +92,7 @@ describe("a base URL", () => {
     "ftp://api.openai.com/v1",
     "not a url",
   ])("%s is refused", (url) => {
-    expect(() => checkBaseUrl(url)).toThrow();
+    expect(() => checkBaseUrl(url)).toThrow(/upstream URL|Invalid URL/);
   });
 
   test("a model server on the same machine is accepted where that is allowed", () => {
