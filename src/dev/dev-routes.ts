@@ -1,4 +1,6 @@
 // GET /__dev/settings shows what the local stack imitates; POST /__dev/faults, /__dev/profile and /__dev/lag change it.
+// POST /__dev/region and PUT /__dev/store/<key> reach the state itself, so that a test from outside can play an isolate,
+// a trainer or a publisher.
 import {
   asObject,
   changeDevSettings,
@@ -11,7 +13,7 @@ import {
 
 const PREFIX = "/__dev/";
 
-/** The reply to a request under /__dev/, or undefined for any other. Every reply is the settings now in force. */
+/** The reply to a request under /__dev/, or undefined for any other. A change is answered with the settings now in force. */
 export async function handleDevRequest(
   request: Request,
   env: DevEnv,
@@ -20,6 +22,10 @@ export async function handleDevRequest(
   if (!pathname.startsWith(PREFIX)) return undefined;
   const route = `${request.method} ${pathname.slice(PREFIX.length)}`;
   try {
+    if (route.startsWith("PUT store/")) {
+      await env.STORE.put(decodeURIComponent(route.slice("PUT store/".length)), request.body);
+      return Response.json({});
+    }
     switch (route) {
       case "GET settings":
         return Response.json(devSettings(env));
@@ -43,10 +49,22 @@ export async function handleDevRequest(
         const { lagMs } = asObject("body", await request.json());
         return Response.json(changeDevSettings(env, { lagMs: parseNumber("lagMs", lagMs) }));
       }
+      case "POST region": {
+        const { object, method, args } = asObject("body", await request.json());
+        const stub = env.REGION.getByName(String(object));
+        return Response.json((await callMethod(stub, String(method), args)) ?? null);
+      }
       default:
         return Response.json({ error: `no dev route ${route}` }, { status: 404 });
     }
   } catch (error) {
     return Response.json({ error: String(error) }, { status: 400 });
   }
+}
+
+/** Any method of the object: no list of names to keep beside its class. */
+async function callMethod(stub: object, method: string, args: unknown): Promise<unknown> {
+  const value: unknown = Reflect.get(stub, method);
+  if (typeof value !== "function") throw new TypeError(`no method ${method}`);
+  return await Reflect.apply(value, stub, Array.isArray(args) ? args : []);
 }
