@@ -1,0 +1,321 @@
+// The gateway's world in memory: a clock that moves only when a test says so, a store, an index, region objects and a
+// model that can each be slow or down. Several isolates can share one world, as they do in production.
+import { createHash, createHmac } from "node:crypto";
+import {
+  DEFAULT_SETTINGS,
+  type TenantId,
+  type TenantSettings,
+  type VerifiedKey,
+} from "../../src/durable/tenant.ts";
+import { Random } from "../../src/policy/random.ts";
+import { greedyPolicy } from "../../src/policy/network/greedy.ts";
+import { type Policy } from "../../src/policy/network/policy.ts";
+import { type Config, parseConfig } from "../../src/worker/config.ts";
+import { answerChat } from "../../src/worker/gateway.ts";
+import { Isolate } from "../../src/worker/isolate.ts";
+import { lengthPrefixed } from "../../src/worker/lookup/digest.ts";
+import { parseChatRequest } from "../../src/worker/openai/chat.ts";
+import { errorResponse } from "../../src/worker/openai/errors.ts";
+import { type Dependency, type Hop, type Ports } from "../../src/worker/ports.ts";
+import { type RegionConfig, regionObjectName } from "../../src/worker/regions.ts";
+import { type RegionLink } from "../../src/worker/reports.ts";
+import { CircuitBreaker, guarded } from "../../src/worker/upstream/breaker.ts";
+import { withDeadline } from "../../src/worker/upstream/deadline.ts";
+import { FakeClock } from "../unit/worker/fake-clock.ts";
+import { MemoryIndex } from "./memory-index.ts";
+import { MemoryRegion, type RegionOptions } from "./memory-region.ts";
+import { type Reply, readReply } from "./reply.ts";
+import { ScriptedModel } from "./scripted-model.ts";
+
+// A virtual clock may move only when nothing is running. WebCrypto computes on threads that no clock can see, so in this
+// world it computes in place.
+crypto.subtle.digest = (_algorithm, data) => {
+  const bytes = ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    : new Uint8Array(data);
+  return Promise.resolve(Uint8Array.from(createHash("sha256").update(bytes).digest()).buffer);
+};
+
+export type Fault = "up" | "down" | { readonly slowMs: number };
+
+/** The code under test; a mutated copy of src has its own. */
+export interface Source {
+  readonly answerChat: typeof answerChat;
+  readonly Isolate: typeof Isolate;
+}
+
+export interface WorldOptions {
+  readonly source?: Source;
+  readonly dimensions?: number;
+  readonly onReport?: RegionOptions["onReport"];
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+export interface Ask {
+  readonly key?: VerifiedKey;
+  /** Fields of the body beside model and messages. */
+  readonly body?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly region?: string;
+  readonly isolate?: Isolate;
+  readonly signal?: AbortSignal;
+  /** The bytes on the wire, where they must not be what JSON.stringify gives. */
+  readonly raw?: string;
+}
+
+/** 2026-11-20T00:00:00Z, a multiple of 1000. */
+const START = 1_795_132_800_000;
+
+export class World {
+  readonly clock = new FakeClock();
+  readonly config: Config;
+  readonly source: Source;
+  readonly dimensions: number;
+  readonly store = new Map<string, string>();
+  readonly index: MemoryIndex;
+  readonly model = new ScriptedModel();
+  readonly regions = new Map<string, MemoryRegion>();
+  readonly faults: Record<Dependency, Fault> = {
+    embed: "up",
+    vectors: "up",
+    store: "up",
+    region: "up",
+  };
+  /** What a healthy dependency takes, milliseconds of virtual time. */
+  readonly delays: Record<Dependency, number> = { embed: 10, vectors: 20, store: 5, region: 15 };
+  /** Until the index shows a row that was reported. */
+  indexLagMs = 0;
+  isolate: Isolate;
+  policy: Policy = greedyPolicy(0.95);
+  draws: () => number = () => 0.5;
+  /** Texts embedded, in order. */
+  readonly embedded: string[] = [];
+  /** Versions that refreshPolicy was called with. */
+  readonly refreshed: (number | null)[] = [];
+  hmac: Ports["hmac"] = (parts) =>
+    Promise.resolve(createHmac("sha256", "pepper").update(lengthPrefixed(parts)).digest());
+  /** How the store finds an object; a broken one may mix keys up. */
+  find: (key: string) => string | null = (key) => this.store.get(key) ?? null;
+  readonly #onReport: RegionOptions["onReport"];
+  readonly #vectors = new Map<string, Float32Array>();
+  readonly #breakers: Record<Dependency, CircuitBreaker> = {
+    embed: new CircuitBreaker(),
+    vectors: new CircuitBreaker(),
+    store: new CircuitBreaker(),
+    region: new CircuitBreaker(),
+  };
+  #tasks: Promise<unknown>[] = [];
+
+  private constructor({ source, dimensions = 64, onReport, config = {} }: WorldOptions) {
+    this.source = source ?? { answerChat, Isolate };
+    this.dimensions = dimensions;
+    this.index = new MemoryIndex(dimensions);
+    this.isolate = new this.source.Isolate();
+    this.config = parseConfig(config, { environment: "local" });
+    this.#onReport = onReport;
+  }
+
+  static async begin(options: WorldOptions = {}): Promise<World> {
+    const world = new World(options);
+    await world.clock.advance(START);
+    return world;
+  }
+
+  /** One request, from arrival to the last byte; time passes as far as that needs. */
+  ask(prompt: string, ask: Ask = {}): Promise<Reply> {
+    return this.clock.run(this.begin(prompt, ask));
+  }
+
+  /** The same without moving the clock, for requests that overlap. */
+  begin(prompt: string, ask: Ask = {}): Promise<Reply> {
+    const since = this.clock.now();
+    return readReply(this.open(prompt, ask), () => this.clock.now() - since);
+  }
+
+  /** The response before its body is read. */
+  async open(prompt: string, ask: Ask = {}, wait: Ports["wait"] = this.clock.wait): Promise<Response> {
+    const fields = {
+      model: "velo-demo",
+      messages: [{ role: "user", content: prompt }],
+      ...ask.body,
+    };
+    const text = ask.raw ?? JSON.stringify(fields);
+    const body = JSON.parse(text) as Record<string, unknown>;
+    const region = this.config.regions.find(({ name }) => name === (ask.region ?? "us"))!;
+    const requestId = "req_test";
+    try {
+      return await this.source.answerChat(
+        {
+          requestId,
+          receivedAt: this.clock.now(),
+          key: ask.key ?? keyOf("acme"),
+          region,
+          headers: new Headers(ask.headers),
+          signal: ask.signal ?? new AbortController().signal,
+          raw: Uint8Array.from(new TextEncoder().encode(text)),
+          body,
+          chat: parseChatRequest(body),
+        },
+        this.ports(ask.isolate ?? this.isolate, wait),
+      );
+    } catch (error) {
+      return errorResponse(error, requestId);
+    }
+  }
+
+  /** Runs everything that was handed to waitUntil; rejects when one of it did. */
+  async settleAll(): Promise<void> {
+    while (this.#tasks.length > 0) await this.clock.run(Promise.all(this.#tasks.splice(0)));
+    for (const region of this.regions.values()) region.settleIndex();
+  }
+
+  region(name = "us", tenant = "acme"): MemoryRegion {
+    return this.#regionOf(this.config.regions.find((region) => region.name === name)!, tenant);
+  }
+
+  /** Everything the regions were told, batches that came twice counted once. */
+  get reported() {
+    const reports = [...this.regions.values()].flatMap(({ received }) => received);
+    const all = [...new Map(reports.map((report) => [report.batchId, report])).values()];
+    return {
+      receipts: all.flatMap(({ receipts }) => receipts),
+      experiences: all.flatMap(({ experiences }) => experiences),
+      outcomes: all.flatMap(({ outcomes }) => outcomes),
+      inserts: all.flatMap(({ inserts }) => inserts),
+      uses: all.flatMap(({ uses }) => uses),
+      labels: all.flatMap(({ labels }) => labels),
+    };
+  }
+
+  /** Gives `text` a vector at this cosine to that of `other`. */
+  alike(text: string, other: string, cosine: number): void {
+    const a = this.vectorOf(other);
+    const b = this.vectorOf(`orthogonal to ${text}`);
+    const along = dot(a, b);
+    const rest = b.map((value, i) => value - along * a[i]!);
+    const norm = Math.sqrt(dot(rest, rest));
+    const sine = Math.sqrt(1 - cosine ** 2);
+    this.#vectors.set(text, a.map((value, i) => cosine * value + (sine * rest[i]!) / norm));
+  }
+
+  /** A unit vector that is everybody's stranger unless `alike` said otherwise. */
+  vectorOf(text: string): Float32Array {
+    const known = this.#vectors.get(text);
+    if (known !== undefined) return known;
+    const random = new Random(createHash("sha256").update(text).digest().readUInt32LE());
+    const vector = Float32Array.from({ length: this.dimensions }, () => random.normal());
+    const norm = Math.sqrt(dot(vector, vector));
+    const unit = vector.map((value) => value / norm);
+    this.#vectors.set(text, unit);
+    return unit;
+  }
+
+  ports(isolate: Isolate, wait: Ports["wait"]): Ports {
+    const { now } = this.clock;
+    const hop = async <T>(dependency: Dependency, work: () => T | Promise<T>): Promise<T> => {
+      const fault = this.faults[dependency];
+      const ms = typeof fault === "object" ? fault.slowMs : this.delays[dependency];
+      if (ms > 0) await wait(ms);
+      if (this.faults[dependency] === "down") throw new Error(`${dependency} is down`);
+      return work();
+    };
+    return {
+      config: this.config,
+      isolate,
+      now,
+      wait,
+      random: () => this.draws(),
+      waitUntil: (task) => void this.#tasks.push(task),
+      hmac: (parts) => this.hmac(parts),
+      bounded: (dependency, ms, call) => this.#bounded(dependency, ms, call, wait),
+      embedder: {
+        id: "test/embedder",
+        dimensions: this.dimensions,
+        // Cosine 0.94 and 0.55.
+        coldStartDistance: 0.35,
+        noteDistance: 0.95,
+      },
+      embed: (texts) =>
+        hop("embed", () => {
+          this.embedded.push(...texts);
+          return texts.map((text) => this.vectorOf(text));
+        }),
+      index: {
+        query: (vector, options) =>
+          hop("vectors", () => {
+            for (const region of this.regions.values()) region.settleIndex();
+            return this.index.query(vector, options);
+          }),
+      },
+      answers: {
+        get: (key) => hop("store", () => this.find(key)),
+        put: (key, body) => hop("store", () => void this.store.set(key, body)),
+      },
+      link: (region, tenant): RegionLink => {
+        const object = this.#regionOf(region, tenant);
+        return {
+          // What crosses to an object is a copy.
+          report: (report) => hop("region", () => object.report(structuredClone(report))),
+          sync: (cursor) => hop("region", () => object.sync(cursor)),
+        };
+      },
+      policy: () => this.policy,
+      refreshPolicy: (version) => {
+        this.refreshed.push(version);
+        return Promise.resolve();
+      },
+      callModel: (call) => this.model.answer(call, wait),
+    };
+  }
+
+  /** As bindings.ts does it. */
+  async #bounded<T>(
+    dependency: Dependency,
+    ms: number,
+    call: () => Promise<T>,
+    wait: Ports["wait"],
+  ): Promise<Hop<T>> {
+    const since = this.clock.now();
+    const outcome = await guarded(this.#breakers[dependency], this.clock.now, () =>
+      withDeadline(call, ms, wait),
+    );
+    const took = this.clock.now() - since;
+    return outcome.ok
+      ? { ok: true, value: outcome.value, ms: took }
+      : { ok: false, reason: outcome.reason, ms: took };
+  }
+
+  #regionOf(region: RegionConfig, tenant: string): MemoryRegion {
+    const name = regionObjectName(region, tenant);
+    let object = this.regions.get(name);
+    if (object === undefined) {
+      object = new MemoryRegion({
+        now: this.clock.now,
+        index: this.index,
+        indexLagMs: () => this.indexLagMs,
+        ...(this.#onReport && { onReport: this.#onReport }),
+      });
+      this.regions.set(name, object);
+    }
+    return object;
+  }
+}
+
+/** A key of a tenant that serves everything; `settings` says what differs. */
+export function keyOf(tenant: string, settings: Partial<TenantSettings> = {}): VerifiedKey {
+  return {
+    keyId: `key-of-${tenant}`,
+    tenant: {
+      id: tenant as TenantId,
+      name: tenant,
+      settings: { ...DEFAULT_SETTINGS, serve: "semantic", cacheSampled: true, ...settings },
+    },
+    scopes: ["infer", "feedback"],
+  };
+}
+
+function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
