@@ -49,11 +49,14 @@ export async function bundle(environment: string): Promise<readonly WorkerModule
   }
 }
 
-async function wrangler(...args: string[]): Promise<void> {
+export function wranglerBin(): string {
   const manifest = createRequire(import.meta.url).resolve("wrangler/package.json");
-  const bin = join(dirname(manifest), "bin/wrangler.js");
+  return join(dirname(manifest), "bin/wrangler.js");
+}
+
+async function wrangler(...args: string[]): Promise<void> {
   const env = { ...process.env, ...OFFLINE, NO_COLOR: "1", FORCE_COLOR: "0" };
-  const command = [bin, ...args, "--config", CONFIG_PATH];
+  const command = [wranglerBin(), ...args, "--config", CONFIG_PATH];
   await new Promise<void>((done, fail) => {
     execFile(process.execPath, command, { cwd: ROOT, env }, (error, _stdout, stderr) => {
       if (error === null) done();

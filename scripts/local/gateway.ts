@@ -61,6 +61,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
       unsafeTriggerHandlers: true, // /cdn-cgi/local/scheduled runs the cron
       resourcePersistencePath: join(folder, "state"),
       handleStructuredLogs({ level, message }) {
+        // Locally the index and the model are RPC services; in production their results hold nothing to dispose of.
+        if (message.startsWith("An RPC result was not disposed properly")) return;
         logs.push(message);
         if (logs.length > MAX_LOG_LINES) logs.shift();
         if (!quiet) (level === "error" ? console.error : console.log)(message);

@@ -1,6 +1,6 @@
 // What the gateway relies on in a vector index. Run against the local stand-in by test/integration/dev, and against the
 // service by `npm run verify:cloudflare`. No test framework here: the suite also runs outside vitest.
-import { type Vectorize, type VectorizeQueryOptions } from "@cloudflare/workers-types";
+import type { Vectorize, VectorizeQueryOptions } from "@cloudflare/workers-types";
 
 export interface ContractIndex {
   /** 768 dimensions, cosine, metadata indexes on `fp` (string) and `role` (number). */
