@@ -74,6 +74,11 @@ class LoadError extends Error {
   }
 }
 
+function nullWhenFailed(error: unknown): null {
+  if (error instanceof LoadError && error.problem === "accelerator-failed") return null;
+  throw error;
+}
+
 /** A policy whose model still has to be brought into the accelerator. */
 interface Pending {
   readonly policy: NetworkPolicy;
@@ -154,8 +159,11 @@ export class PublishedPolicy {
     if (!checked.ok) throw new LoadError(checked.reason);
     const policy = new NetworkPolicy({ version, name: manifest.name, forward: checked.value });
     const pending: Pending = { policy, manifest, model, tries: 0 };
-    // A runtime that is up makes its session before the swap; otherwise nobody waits for it to boot.
-    const session = this.#source.accelerator?.up ? await this.#session(pending) : null;
+    // A runtime that is up makes its session before the swap. One that has yet to boot, or is broken, keeps no one waiting:
+    // the file has passed every check, and the TypeScript pass can serve it.
+    const session = this.#source.accelerator?.up
+      ? await this.#session(pending).catch(nullWhenFailed)
+      : null;
     if (session !== null) policy.accelerate(session);
     if (load !== this.#load) return policy.retire();
     await this.#swap(policy, session === null && this.#source.accelerator ? pending : null);

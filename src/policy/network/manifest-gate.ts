@@ -3,7 +3,7 @@
 // hash and its skeleton are right. TUF's attacks each have their refusal: endless data, rollback, fast-forward, freeze,
 // mix-and-match, wrong software.
 import { decodeFloats } from "../half.ts";
-import { type Bytes, equalBytes, fromHex, toAscii, toHex } from "./bytes.ts";
+import { type Bytes, equalBytes, fromHex, toHex } from "./bytes.ts";
 import { Forward } from "./forward.ts";
 import { type NetworkConfig, type Weights, parameterShapes } from "./layout.ts";
 import {
@@ -13,6 +13,7 @@ import {
   type Manifest,
   type Signature,
   canonicalBytes,
+  parseAscii,
   parseEnvelope,
 } from "./manifest.ts";
 import { type OnnxContent, readOnnx } from "./onnx-file.ts";
@@ -97,14 +98,6 @@ export async function verifyManifest(
     return refuse("version-too-far");
   if (manifest.expires <= now) return refuse("expired");
   return accept(manifest);
-}
-
-function parseAscii(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(toAscii(bytes) ?? "null");
-  } catch {
-    return null;
-  }
 }
 
 /** One good signature by a known key; two by one key are a forgery of a second signer. */

@@ -1,7 +1,7 @@
 // The signed statement about one published policy: which weights, for which network, trained how, valid until when.
 // One canonical form, so that there is exactly one byte string to sign, hash and compare.
 import { decodeFloats } from "../half.ts";
-import { type Bytes, fromAscii } from "./bytes.ts";
+import { type Bytes, fromAscii, toAscii } from "./bytes.ts";
 import { type Schedule } from "./diffusion.ts";
 import { type NetworkConfig, graphShapes } from "./layout.ts";
 import { CORRELATION_SIZE, EMBEDDING_SIZE } from "./policy.ts";
@@ -70,6 +70,7 @@ export const manifestKey = (version: number): string => `m/${version}.json`;
 export const blobKey = (sha256: string): string => `w/${sha256}`;
 
 export const MAX_MANIFEST_BYTES = 64 * 1024;
+const MAX_POINTER_BYTES = 256;
 /** One publication may not skip further: a stolen key must not be able to use up the version numbers. */
 export const MAX_VERSION_STEP = 1000;
 const MAX_VERSION = 2 ** 31;
@@ -103,10 +104,21 @@ export function parseEnvelope(value: unknown): Envelope | null {
   return signed && isManifest(manifest) ? { manifest, signatures } : null;
 }
 
-export function parsePointer(value: unknown): Pointer | null {
-  return hasFields(value, ["version"]) && isVersion(value["version"])
-    ? { version: value["version"] }
+/** Version in the file current.json; null when the bytes are no pointer. */
+export function pointerVersion(bytes: Uint8Array): number | null {
+  const pointer = bytes.length <= MAX_POINTER_BYTES ? parseAscii(bytes) : null;
+  return hasFields(pointer, ["version"]) && isVersion(pointer["version"])
+    ? pointer["version"]
     : null;
+}
+
+/** null when the bytes are not JSON in ASCII. */
+export function parseAscii(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(toAscii(bytes) ?? "null");
+  } catch {
+    return null;
+  }
 }
 
 function isManifest(value: unknown): value is Manifest {

@@ -1,0 +1,351 @@
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { greedyPolicy } from "../../../src/policy/network/greedy.ts";
+import { POINTER_KEY, blobKey, manifestKey } from "../../../src/policy/network/manifest.ts";
+import { type Session } from "../../../src/policy/network/network-policy.ts";
+import { type Release, publish } from "../../../src/trainer-node/publish.ts";
+import {
+  type Accelerator,
+  type PolicySource,
+  PublishedPolicy,
+} from "../../../src/worker/published-policy.ts";
+import {
+  RELEASED_AT,
+  type TestSigner,
+  goldenInputs,
+  resealed,
+  seededForward,
+  testRelease,
+  testSigner,
+} from "../../support/golden-policy.ts";
+import { type MemoryBucket, memoryBucket } from "../../support/memory-bucket.ts";
+
+const observation = goldenInputs()[0]!;
+const logitsOf = (seed: number) =>
+  seededForward(seed).run(observation.f, observation.c, observation.omega, null).logits;
+
+let signer: TestSigner;
+let releases: readonly Release[];
+beforeAll(async () => {
+  signer = await testSigner("key-a");
+  releases = await Promise.all(
+    [1, 2, 3].map((version) => testRelease(signer, { version, seed: version })),
+  );
+});
+
+let bucket: MemoryBucket;
+let clock: number;
+let reads: string[];
+beforeEach(() => {
+  bucket = memoryBucket();
+  clock = RELEASED_AT;
+  reads = [];
+});
+
+function loader(changes: Partial<PolicySource> = {}): PublishedPolicy {
+  return new PublishedPolicy({
+    read: (key) => {
+      reads.push(key);
+      return bucket.read(key);
+    },
+    now: () => clock,
+    random: () => 0,
+    subtle: crypto.subtle,
+    keys: [signer.publicKey],
+    baseline: greedyPolicy(0.95),
+    embedder: "test-embedder",
+    accelerator: null,
+    ...changes,
+  });
+}
+
+/** A runtime that computes with the seed's TypeScript pass plus `error`, and counts its sessions. */
+function accelerator(seed: number, { error = 0, up = true } = {}) {
+  const open = { sessions: 0, failing: false };
+  const forward = seededForward(seed);
+  const runtime: Accelerator = {
+    up,
+    createSession: () => {
+      if (open.failing) return Promise.reject(new Error("no memory"));
+      open.sessions++;
+      const session: Session = {
+        run: ({ f, c, omega }, noise) =>
+          Promise.resolve({ logits: forward.run(f, c, omega, noise).logits.map((v) => v + error) }),
+        release: () => {
+          open.sessions--;
+          return Promise.resolve();
+        },
+      };
+      return Promise.resolve(session);
+    },
+  };
+  return { runtime, open };
+}
+
+describe("PublishedPolicy", () => {
+  it("serves the greedy rule until a policy is published, and reads nothing for it", async () => {
+    const policy = loader();
+    await policy.refresh(null);
+    await policy.refresh(0);
+    expect(policy.current.name).toBe("greedy-0.95");
+    expect(reads).toEqual([]);
+  });
+
+  it("loads the version that the region names, once", async () => {
+    await publish(releases[0]!, bucket);
+    const policy = loader();
+    await policy.refresh(1);
+    await policy.refresh(1);
+    expect(policy.status()).toMatchObject({
+      version: 1,
+      name: "seed-1",
+      swaps: 1,
+      lastProblem: null,
+    });
+    expect((await policy.current.infer(observation)).logits).toEqual(logitsOf(1));
+    expect(reads).toEqual([manifestKey(1), blobKey(releases[0]!.manifest.blob.sha256)]);
+  });
+
+  it("keeps the policy that serves when the next one cannot be taken, each time with its reason", async () => {
+    const [one, two] = [releases[0]!, releases[1]!];
+    await publish(one, bucket);
+    await publish(two, bucket);
+    const good = new Map(bucket.objects);
+    const blob = blobKey(two.manifest.blob.sha256);
+    const put = (key: string, bytes: Uint8Array<ArrayBuffer>) =>
+      bucket.objects.set(key, { bytes, etag: "x" });
+    const sealed = async (changes: Parameters<typeof resealed>[2]) => {
+      for (const [key, bytes] of (await resealed(two, signer, changes)).files) put(key, bytes);
+    };
+    const damage: Record<string, () => unknown> = {
+      "manifest-missing": () => bucket.objects.delete(manifestKey(2)),
+      "blob-missing": () => bucket.objects.delete(blob),
+      "blob-size": () => put(blob, two.model.slice(0, -1)),
+      "blob-hash": () => put(blob, two.model.with(100_000, two.model[100_000]! ^ 1)),
+      "manifest-malformed": () => put(manifestKey(2), Uint8Array.of(0x7b)),
+      "manifest-of-other-version": async () =>
+        put(
+          manifestKey(2),
+          (await resealed(two, signer, { manifest: { version: 3 } })).files.get(manifestKey(3))!,
+        ),
+      "version-not-newer": () => put(manifestKey(2), one.files.get(manifestKey(1))!),
+      "other-embedder": () => sealed({ manifest: { embedder: "another" } }),
+      "not-a-release": () => sealed({ manifest: { role: "candidate" } }),
+      expired: () => sealed({ manifest: { expires: RELEASED_AT - 1 } }),
+      "read-failed": () =>
+        bucket.objects.set(manifestKey(2), {
+          etag: "x",
+          get bytes(): never {
+            throw new Error("503");
+          },
+        }),
+    };
+    for (const [reason, spoil] of Object.entries(damage)) {
+      bucket.objects.clear();
+      for (const [key, object] of good) bucket.objects.set(key, object);
+      const policy = loader();
+      await policy.refresh(1);
+      await spoil();
+      await policy.refresh(2);
+      expect(policy.status()).toMatchObject({
+        version: 1,
+        swaps: 1,
+        lastProblem: reason,
+        problems: { [reason]: 1 },
+      });
+      expect((await policy.current.infer(observation)).logits).toEqual(logitsOf(1));
+    }
+  });
+
+  it("has the policy of the pointer's version or waits when the pointer was there before the blob", async () => {
+    await publish(releases[0]!, bucket);
+    bucket.objects.set(POINTER_KEY, { bytes: releases[1]!.files.get(POINTER_KEY)!, etag: "x" });
+    const policy = loader();
+    await policy.refresh(1);
+    await policy.refresh(2);
+    expect(policy.current.version).toBe(1);
+    for (const [key, bytes] of releases[1]!.files) bucket.objects.set(key, { bytes, etag: "y" });
+    clock += 1_000;
+    await policy.refresh(2);
+    expect(policy.current.version).toBe(2);
+  });
+
+  it("waits longer after each failure, with jitter, and not for a newer version", async () => {
+    const policy = loader();
+    await policy.refresh(1);
+    const delays: number[] = [];
+    for (let failure = 1; failure <= 12; failure++) {
+      const before = reads.length;
+      const since = clock;
+      while (reads.length === before) {
+        clock += 500;
+        await policy.refresh(1);
+      }
+      delays.push((clock - since) / 1000);
+    }
+    // random() = 0 gives half of 1, 2, 4, ... 256, 300, 300, 300 s.
+    expect(delays).toEqual([0.5, 1, 2, 4, 8, 16, 32, 64, 128, 150, 150, 150]);
+    await publish(releases[0]!, bucket);
+    await publish(releases[1]!, bucket);
+    await policy.refresh(2);
+    expect(policy.current.version).toBe(2);
+    const jittered = loader({ random: () => 1 });
+    bucket.objects.clear();
+    await jittered.refresh(1);
+    const before = reads.length;
+    clock += 999;
+    await jittered.refresh(1);
+    expect(reads.length).toBe(before);
+    clock += 1;
+    await jittered.refresh(1);
+    expect(reads.length).toBe(before + 1);
+  });
+
+  it("loads once for many requests, and again when the request that loaded has vanished", async () => {
+    await publish(releases[0]!, bucket);
+    let hang = true;
+    const policy = loader({
+      read: (key) => {
+        reads.push(key);
+        return hang ? new Promise(() => {}) : bucket.read(key);
+      },
+    });
+    void policy.refresh(1);
+    for (let i = 0; i < 20; i++) await policy.refresh(1);
+    expect(reads.length).toBe(1);
+    hang = false;
+    clock += 30_000;
+    await policy.refresh(1);
+    expect(policy.current.version).toBe(1);
+  });
+
+  it("does not let a load that was given up swap later", async () => {
+    await publish(releases[0]!, bucket);
+    await publish(releases[1]!, bucket);
+    let release = () => {};
+    const policy = loader({
+      read: async (key) => {
+        if (key === manifestKey(1)) await new Promise<void>((resolve) => (release = resolve));
+        return bucket.read(key);
+      },
+    });
+    const late = policy.refresh(1);
+    clock += 30_000;
+    await policy.refresh(2);
+    expect(policy.current.version).toBe(2);
+    release();
+    await late;
+    expect(policy.current.version).toBe(2);
+  });
+
+  it("goes back to the last good policy or the baseline when the region pins it, not to an older one", async () => {
+    for (const release of releases) await publish(release, bucket);
+    const policy = loader();
+    for (const version of [1, 2, 3]) await policy.refresh(version);
+    const loaded = reads.length;
+    await policy.refresh(2);
+    expect(policy.current.version).toBe(2);
+    expect(reads.length).toBe(loaded);
+    await policy.refresh(1);
+    expect(policy.status()).toMatchObject({ version: 2, lastProblem: "version-not-newer" });
+    await policy.refresh(0);
+    expect(policy.current.name).toBe("greedy-0.95");
+  });
+
+  it("follows a running isolate's version by at most 1000, and a fresh one's region wherever it is", async () => {
+    const far = await testRelease(signer, { version: 5000, seed: 2 });
+    for (const [key, bytes] of [...releases[0]!.files, ...far.files])
+      bucket.objects.set(key, { bytes, etag: "x" });
+    const fresh = loader();
+    await fresh.refresh(5000);
+    expect(fresh.current.version).toBe(5000);
+    const running = loader();
+    await running.refresh(1);
+    await running.refresh(5000);
+    expect(running.status()).toMatchObject({ version: 1, lastProblem: "version-too-far" });
+  });
+
+  describe("with an accelerator", () => {
+    it("makes the session before the swap when the runtime is up", async () => {
+      await publish(releases[0]!, bucket);
+      const { runtime, open } = accelerator(1);
+      const policy = loader({ accelerator: runtime });
+      await policy.refresh(1);
+      expect(policy.status()).toMatchObject({ version: 1, accelerated: true });
+      expect(open.sessions).toBe(1);
+    });
+
+    it("keeps the policies of two versions in it and releases older ones", async () => {
+      for (const release of releases) await publish(release, bucket);
+      const { open } = accelerator(1);
+      const each = [1, 2, 3].map((seed) => accelerator(seed));
+      let next = 0;
+      const policy = loader({
+        accelerator: {
+          up: true,
+          createSession: (model) => each[next++]!.runtime.createSession(model),
+        },
+      });
+      for (const version of [1, 2, 3]) await policy.refresh(version);
+      expect(each.map((one) => one.open.sessions)).toEqual([0, 1, 1]);
+      expect(open.sessions).toBe(0);
+    });
+
+    it("swaps to the TypeScript pass first when the runtime has yet to boot", async () => {
+      await publish(releases[0]!, bucket);
+      const { runtime, open } = accelerator(1, { up: false });
+      let versionAtBoot = -1;
+      const policy: PublishedPolicy = loader({
+        accelerator: {
+          up: false,
+          createSession: (model) => {
+            versionAtBoot = policy.current.version;
+            return runtime.createSession(model);
+          },
+        },
+      });
+      await policy.refresh(1);
+      expect(versionAtBoot).toBe(1);
+      expect(policy.status().accelerated).toBe(true);
+      expect(open.sessions).toBe(1);
+    });
+
+    it("stays with the TypeScript pass after three failed boots", async () => {
+      await publish(releases[0]!, bucket);
+      const { runtime, open } = accelerator(1, { up: false });
+      open.failing = true;
+      const policy = loader({ accelerator: runtime });
+      for (let i = 0; i < 6; i++) {
+        await policy.refresh(1);
+        clock += 600_000;
+      }
+      expect(policy.status()).toMatchObject({
+        version: 1,
+        accelerated: false,
+        problems: { "accelerator-failed": 3 },
+      });
+      expect((await policy.current.infer(observation)).logits).toEqual(logitsOf(1));
+    });
+
+    it("serves a new version by the TypeScript pass when the running runtime has broken", async () => {
+      await publish(releases[0]!, bucket);
+      const { runtime, open } = accelerator(1);
+      open.failing = true;
+      const policy = loader({ accelerator: runtime });
+      await policy.refresh(1);
+      expect(policy.status()).toMatchObject({
+        version: 1,
+        accelerated: false,
+        lastProblem: "accelerator-failed",
+      });
+    });
+
+    it("does not swap to a policy that the running runtime computes differently", async () => {
+      await publish(releases[0]!, bucket);
+      const { runtime, open } = accelerator(1, { error: 1e-3 });
+      const policy = loader({ accelerator: runtime });
+      await policy.refresh(1);
+      expect(policy.status()).toMatchObject({ version: 0, lastProblem: "accelerator-disagrees" });
+      expect(open.sessions).toBe(0);
+    });
+  });
+});
