@@ -1,6 +1,9 @@
 // npm run replay: sends a labelled request stream through the gateway over HTTP, in three regions, and prints what was
 // served from the cache, what was served wrongly, how long it took and what it saved. --help lists the options.
 import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { loadDataDirectory } from "../src/trainer-node/simulator/data-directory.ts";
 import {
   type Group,
@@ -139,11 +142,15 @@ async function openTarget(
     seed: options.seed,
     onCall: (call) => calls.set(call.question, [...(calls.get(call.question) ?? []), call]),
   });
+  // Also when the process is interrupted: miniflare ends it on a signal before `stop` could tidy up.
+  const persistTo = mkdtempSync(join(tmpdir(), "velo-replay-"));
+  process.once("exit", () => rmSync(persistTo, { recursive: true, force: true, maxRetries: 3 }));
   // Miniflare takes half a second to load: not needed for --help, --url or a wrong argument.
   const { startGateway } = await import("./local/gateway.ts");
   try {
     const gateway = await startGateway({
       quiet: true,
+      persistTo,
       vars: { UPSTREAM_BASE_URL: model.url, LATENCY_PROFILE: options.profile },
     });
     return {
@@ -185,7 +192,11 @@ function showProgress(done: number, total: number): void {
 function currentCommit(): string {
   try {
     const git = (...args: string[]) =>
-      execFileSync("git", args, { cwd: import.meta.dirname, encoding: "utf8" }).trim();
+      execFileSync("git", args, {
+        cwd: import.meta.dirname,
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+      }).trim();
     return git("rev-parse", "--short", "HEAD") + (git("status", "--porcelain") ? "+changes" : "");
   } catch {
     return "unknown";

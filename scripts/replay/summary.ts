@@ -1,6 +1,6 @@
 // From outcomes to figures. Correct means: the served answer belongs to the asked group.
 import { type RequestKind, REQUEST_KINDS } from "../../src/trainer-node/simulator/request.ts";
-import { type Outcome } from "./run.ts";
+import { type CacheResult, type Outcome } from "./run.ts";
 
 /** A share with the upper end of its one-sided 95 % Wilson interval; both null when `of` is 0. */
 export interface Share {
@@ -28,6 +28,17 @@ export interface KindSummary {
   readonly delaySeconds: Delay | null;
 }
 
+export interface WrongHit {
+  readonly id: string;
+  readonly kind: RequestKind;
+  readonly cache: CacheResult;
+  readonly lang: string;
+  readonly question: string;
+  readonly group: string;
+  readonly servedGroup: string | undefined;
+  readonly similarity: number | undefined;
+}
+
 export interface Delay {
   readonly mean: number;
   readonly p50: number;
@@ -49,6 +60,8 @@ export interface Summary {
   readonly wrongPerRequest: Share;
   readonly wrongPerSemanticHit: Share;
   readonly wrongExactHits: number;
+  /** Every wrong hit, in the order of the stream. */
+  readonly wrongHits: readonly WrongHit[];
   /** Gateway's own part of a request, x-velo-overhead-ms. */
   readonly overheadMs: { readonly p50: number; readonly p95: number } | null;
   /** How often each reason was given for not serving from the cache, the most frequent first. */
@@ -83,6 +96,18 @@ export function summarise(outcomes: readonly Outcome[]): Summary {
     wrongExactHits: outcomes.filter(
       (outcome) => outcome.cache === "HIT-EXACT" && isWrongHit(outcome),
     ).length,
+    wrongHits: outcomes
+      .filter(isWrongHit)
+      .map(({ request: { id, kind, lang, question, group }, cache, servedGroup, similarity }) => ({
+        id,
+        kind,
+        cache,
+        lang,
+        question,
+        group,
+        servedGroup,
+        similarity,
+      })),
     overheadMs:
       overheads.length === 0
         ? null

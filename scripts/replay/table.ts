@@ -1,6 +1,6 @@
 // The printed form of a replay.
 import { type Baseline } from "./baseline.ts";
-import { type KindSummary, type Share, type Summary } from "./summary.ts";
+import { type KindSummary, type Share, type Summary, type WrongHit } from "./summary.ts";
 
 export interface Report {
   readonly commit: string;
@@ -57,6 +57,7 @@ export function formatReport(report: Report): string {
       : `gateway overhead: p50 ${summary.overheadMs.p50} ms, p95 ${summary.overheadMs.p95} ms`,
     ...tallyLines("not served from the cache because", summary.reasons),
     ...tallyLines("failures", summary.failures),
+    ...wrongLines(summary.wrongHits),
   ].join("\n");
 }
 
@@ -134,6 +135,21 @@ function tallyLines(
 ): string[] {
   if (tally.length === 0) return [];
   return [`${title}:`, ...tally.slice(0, 12).map(({ reason, count }) => `  ${count} x ${reason}`)];
+}
+
+const SHOWN_WRONG_HITS = 5;
+
+function wrongLines(hits: readonly WrongHit[]): string[] {
+  if (hits.length === 0) return [];
+  return [
+    `wrong hits, the first ${Math.min(SHOWN_WRONG_HITS, hits.length)} of ${hits.length} (--json lists all):`,
+    ...hits
+      .slice(0, SHOWN_WRONG_HITS)
+      .map(
+        ({ id, kind, similarity, question, group, servedGroup }) =>
+          `  ${id} ${kind}, similarity ${similarity ?? "-"}: "${question}" (${group}) got ${servedGroup}`,
+      ),
+  ];
 }
 
 function pad(name: string): string {

@@ -57,7 +57,7 @@ describe("against a model without a gateway", () => {
 
   test("prints a table whose rows add up, with seed and commit", async () => {
     const { stdout } = await replay("--url", model.url, "--requests", "60", "--seed", "5");
-    expect(stdout).toMatch(/^replay of 60 requests, seed 5, commit [0-9a-f]{7,}/);
+    expect(stdout).toMatch(/^replay of 60 requests, seed 5, commit (unknown|[0-9a-f]{7,})/);
     const row = /^all +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)/m.exec(stdout);
     expect(row?.slice(1).map(Number)).toEqual([60, 0, 0, 0, 60, 0]);
   });
@@ -129,6 +129,22 @@ describe("against a cache with known faults", () => {
     expect(summary.wrongExactHits).toBe(0);
     expect(summary.overheadMs).toEqual({ p50: 3, p95: 3 });
     expect(summary.reasons).toEqual([{ reason: "MISS no-match", count: served.model }]);
+  });
+});
+
+describe("against the local gateway", () => {
+  test("a repeat of an answered text is served exactly, nothing fails, and the process ends by itself", async () => {
+    const { code, stdout } = await replay("--requests", "200", "--json");
+    expect(code).toBe(0);
+    const { summary, model } = JSON.parse(stdout);
+    expect(summary.all).toMatchObject({ requests: 200, failures: 0 });
+    // A floor on what is served, so that a gateway that only forwards cannot pass.
+    expect(summary.repeatsServedExactly.of).toBeGreaterThan(20);
+    expect(summary.repeatsServedExactly.share).toBeGreaterThan(0.95);
+    expect(summary.wrongExactHits).toBe(0);
+    expect(summary.all.exactHits + summary.all.semanticHits + summary.all.modelAnswers).toBe(200);
+    expect(model.calls).toBeGreaterThanOrEqual(summary.all.modelAnswers);
+    expect(summary.overheadMs.p50).toBeLessThan(1000);
   });
 });
 

@@ -66,6 +66,9 @@ describe("a replay's summary", () => {
       { reason: "MISS no-match", count: 2 },
       { reason: "MISS region-unknown", count: 1 },
     ]);
+    expect(summary.wrongHits).toMatchObject([
+      { kind: "changed", question: "q", group: "a", servedGroup: "b", cache: "HIT-SEMANTIC" },
+    ]);
     expect(summary.failures).toEqual([{ reason: "status 502", count: 1 }]);
   });
 
