@@ -171,7 +171,7 @@ async function callModel(
     ),
   ];
   return callFirstAvailable(
-    upstreams.map((upstream) => targetOf(upstream, env)),
+    upstreams.map((upstream) => targetOf(upstream, config, env)),
     () => ({ path: call.path, body: call.raw, headers: call.headers, signal: call.signal }),
     {
       fetch: (url, init) => fetch(url, init),
@@ -188,14 +188,14 @@ async function callModel(
   );
 }
 
-function targetOf(upstream: UpstreamConfig, env: Env): UpstreamTarget {
+function targetOf(upstream: UpstreamConfig, config: Config, env: Env): UpstreamTarget {
   const secret = upstream.apiKeyBinding
     ? (env as unknown as Readonly<Record<string, unknown>>)[upstream.apiKeyBinding]
     : undefined;
   return {
     name: upstream.name,
     baseUrl: upstream.baseUrl,
-    timeouts: { firstByteMs: upstream.firstByteTimeoutMs },
+    timeouts: { firstByteMs: upstream.firstByteTimeoutMs, idleMs: config.deadlines.idleMs },
     ...(typeof secret === "string" && secret !== "" && { apiKey: secret }),
     ...(upstream.kind === "workers-ai" && {
       fetch: workersAiFetch(env.AI, {
