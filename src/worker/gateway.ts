@@ -108,7 +108,7 @@ export async function answerChat(request: GatewayRequest, ports: Ports): Promise
     life.eligibility.reason ??
     (found.failures["embed"] ? `embed-${found.failures["embed"]}` : null) ??
     (found.failures["vectors"] ? `vectors-${found.failures["vectors"]}` : null) ??
-    decision?.reason ??
+    (found.candidates.length === 0 ? null : decision?.reason) ??
     "no-match";
   return byModel(life, "MISS", reason);
 }

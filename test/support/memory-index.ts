@@ -52,7 +52,9 @@ export class MemoryIndex {
     });
   }
 
-  query(...[vector, options = {}]: Parameters<VectorQuery["query"]>): ReturnType<VectorQuery["query"]> {
+  query(
+    ...[vector, options = {}]: Parameters<VectorQuery["query"]>
+  ): ReturnType<VectorQuery["query"]> {
     this.queries++;
     const { topK = 5, namespace, filter, returnValues, returnMetadata } = options;
     if (vector.length !== this.dimensions)

@@ -34,7 +34,8 @@ export class MemoryRegion implements RegionLink {
   readonly received: Report[] = [];
   syncs = 0;
   readonly #batches = new Set<string>();
-  #pending: { readonly entry: EntryInsert; readonly cursor: number; readonly visibleAt: number }[] = [];
+  #pending: { readonly entry: EntryInsert; readonly cursor: number; readonly visibleAt: number }[] =
+    [];
   #cursor = 0;
   readonly #options: RegionOptions;
 

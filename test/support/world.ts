@@ -133,7 +133,11 @@ export class World {
   }
 
   /** The response before its body is read. */
-  async open(prompt: string, ask: Ask = {}, wait: Ports["wait"] = this.clock.wait): Promise<Response> {
+  async open(
+    prompt: string,
+    ask: Ask = {},
+    wait: Ports["wait"] = this.clock.wait,
+  ): Promise<Response> {
     const fields = {
       model: "velo-demo",
       messages: [{ role: "user", content: prompt }],
@@ -170,7 +174,10 @@ export class World {
   }
 
   region(name = "us", tenant = "acme"): MemoryRegion {
-    return this.#regionOf(this.config.regions.find((region) => region.name === name)!, tenant);
+    return this.#regionOf(
+      this.config.regions.find((region) => region.name === name)!,
+      tenant,
+    );
   }
 
   /** Everything the regions were told, batches that came twice counted once. */
@@ -195,7 +202,10 @@ export class World {
     const rest = b.map((value, i) => value - along * a[i]!);
     const norm = Math.sqrt(dot(rest, rest));
     const sine = Math.sqrt(1 - cosine ** 2);
-    this.#vectors.set(text, a.map((value, i) => cosine * value + (sine * rest[i]!) / norm));
+    this.#vectors.set(
+      text,
+      a.map((value, i) => cosine * value + (sine * rest[i]!) / norm),
+    );
   }
 
   /** A unit vector that is everybody's stranger unless `alike` said otherwise. */

@@ -27,9 +27,9 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value) ?? "null";
 }
 
-/** Trims and folds white space so that a trailing newline is no new question; case and punctuation stay. */
+/** A trailing newline or another platform's line ends are no new question. Inside, white space means something: code. */
 export function normaliseQuestion(text: string): string {
-  return text.normalize("NFC").replaceAll(/\s+/g, " ").trim();
+  return text.normalize("NFC").replaceAll(/\r\n?/g, "\n").trim();
 }
 
 export async function scopeOf(input: {
