@@ -3,10 +3,10 @@
 import { GatewayError } from "./errors.ts";
 import { type JsonObject, isObject } from "./json.ts";
 
-export const ROLES = ["system", "developer", "user", "assistant", "tool", "function"] as const;
-export type Role = (typeof ROLES)[number];
+const ROLES = ["system", "developer", "user", "assistant", "tool", "function"] as const;
+type Role = (typeof ROLES)[number];
 
-export interface ContentPart {
+interface ContentPart {
   readonly type: string;
   readonly text?: string;
   readonly [field: string]: unknown;

@@ -3,7 +3,7 @@ import { parseModel } from "./chat.ts";
 import { GatewayError } from "./errors.ts";
 import { type JsonObject } from "./json.ts";
 
-export type EmbeddingInput =
+type EmbeddingInput =
   | { readonly kind: "texts"; readonly texts: readonly string[] }
   | { readonly kind: "tokens"; readonly tokens: readonly (readonly number[])[] };
 

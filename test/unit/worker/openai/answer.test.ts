@@ -86,6 +86,7 @@ describe("an answer that must not be stored", () => {
     ["error", `event: error\ndata: {"message":"overloaded"}\n\n${good}`],
     ["malformed", `data: not json\n\n${good}`],
     ["malformed", good + delta("more")],
+    ["malformed", good + USAGE],
     ["malformed", delta("Hi", "stop") + delta("more") + DONE],
     ["malformed", event({ id: "x" }) + good],
     ["several_choices", delta("Hi", "stop") + delta("Ho", "stop", 1) + DONE],

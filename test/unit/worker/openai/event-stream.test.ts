@@ -19,13 +19,14 @@ function parse(pieces: readonly Uint8Array[], limits?: StreamLimits) {
 
 const dataOf = (text: string) => parse([bytesOf(text)]).events.map(({ data }) => data);
 
-test.each([
+test.each<[string, string, string[]?]>([
   ["LF", "data: a\n\ndata: b\n\n"],
   ["CRLF", "data: a\r\n\r\ndata: b\r\n\r\n"],
   ["CR", "data: a\r\rdata: b\r\r"],
+  ["CRLF between data lines", "data: a\r\n\r\ndata:\r\ndata: b\r\n\r\n", ["a", "\nb"]],
   ["mixed", "data: a\r\n\ndata: b\n\r\n"],
-])("%s line ends", (_name, text) => {
-  expect(dataOf(text)).toEqual(["a", "b"]);
+])("%s line ends", (_name, text, expected = ["a", "b"]) => {
+  expect(dataOf(text)).toEqual(expected);
 });
 
 test("a byte order mark before the first line is skipped, later ones are text", () => {
