@@ -13,8 +13,8 @@ export interface Experience {
   /** 30 numbers, as fed. */
   readonly c: readonly number[];
   readonly omega: number;
-  /** Product mode runs one chain with zero noise; paper mode stores base64 float32 [K, T+1, A]. */
-  readonly noise: "zero" | string;
+  /** "zero" in product mode, which runs one chain without noise; paper mode stores base64 float32 [K, T+1, A]. */
+  readonly noise: string;
   /** Index of the action drawn. */
   readonly action: number;
   /** Probability of `action` under the behaviour policy, exploration floor included. */

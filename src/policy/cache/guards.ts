@@ -1,0 +1,166 @@
+// Deterministic checks between a request and a cached question. Embeddings see that two questions are alike; guards see
+// where they differ: a number, a name, a "not". All of them must pass before a stored answer is served.
+import { type Candidate } from "./candidate.ts";
+import { type Names, monthsConflict, namesConflict, namesOf } from "./guards/names.ts";
+import { type NumberFact } from "./guards/number-values.ts";
+import { numbersOf } from "./guards/numbers.ts";
+import { type Polarity, polarityConflict, polarityOf } from "./guards/polarity.ts";
+import { type References, referencesOf } from "./guards/references.ts";
+import {
+  type Structure,
+  aspectConflict,
+  directionConflict,
+  structureOf,
+  subjectConflict,
+} from "./guards/structure.ts";
+import { tokenise } from "./guards/tokens.ts";
+import { standaloneUnitOf } from "./guards/units.ts";
+
+export interface GuardedRequest {
+  readonly text: string;
+  readonly lang: string;
+  readonly fp: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** The caller's bound on the age of an answer. */
+  readonly maxAgeSeconds?: number;
+}
+
+export type GuardName =
+  | "scope"
+  | "expiry"
+  | "quarantine"
+  | "language"
+  | "number"
+  | "date"
+  | "unit"
+  | "polarity"
+  | "entity"
+  | "direction"
+  | "aspect"
+  | "freshness"
+  | "personal";
+
+export interface GuardVerdict {
+  readonly guard: GuardName;
+  readonly pass: boolean;
+  /** Why it failed; empty when it passed. */
+  readonly detail: string;
+}
+
+/** All verdicts on one row. Linear in the length of both texts. */
+export function checkGuards(
+  request: GuardedRequest,
+  candidate: Candidate,
+): readonly GuardVerdict[] {
+  return guardsFor(request)(candidate);
+}
+
+/** The same for many rows: the request is read once. */
+export function guardsFor(
+  request: GuardedRequest,
+): (candidate: Candidate) => readonly GuardVerdict[] {
+  const asked = readingOf(request.text, request.lang);
+  return (candidate) => {
+    const stored = readingOf(candidate.question, candidate.lang);
+    return [
+      verdict("scope", request.fp === candidate.fp ? null : "other parameters or system text"),
+      verdict("expiry", expiryConflict(request, candidate)),
+      verdict("quarantine", candidate.quarantined === true ? "the row is quarantined" : null),
+      verdict(
+        "language",
+        request.lang === candidate.lang ? null : `${request.lang} against ${candidate.lang}`,
+      ),
+      ...contentVerdicts(asked, stored),
+    ];
+  };
+}
+
+/** Everything the guards know of a text. */
+interface Reading {
+  readonly numbers: readonly NumberFact[];
+  readonly units: ReadonlySet<string>;
+  readonly polarity: Polarity;
+  readonly names: Names;
+  readonly structure: Structure;
+  readonly references: References;
+}
+
+function readingOf(text: string, lang: string): Reading {
+  const tokens = tokenise(text);
+  const numbers = numbersOf(tokens, lang);
+  const units = tokens.flatMap((token) => standaloneUnitOf(token.lower) ?? []);
+  return {
+    numbers,
+    units: new Set(units),
+    polarity: polarityOf(tokens, lang),
+    names: namesOf(text, tokens, lang),
+    structure: structureOf(tokens, lang),
+    references: referencesOf(tokens, numbers.length),
+  };
+}
+
+/** The guards that compare texts; symmetric but for the order of words in a detail. */
+function contentVerdicts(a: Reading, b: Reading): readonly GuardVerdict[] {
+  return [
+    verdict("number", numberConflict(a.numbers, b.numbers)),
+    verdict("date", monthsConflict(a.names, b.names)),
+    verdict("unit", unitConflict(a, b)),
+    verdict("polarity", polarityConflict(a.polarity, b.polarity)),
+    verdict("entity", namesConflict(a.names, b.names) ?? subjectConflict(a.structure, b.structure)),
+    verdict("direction", directionConflict(a.structure, b.structure)),
+    verdict("aspect", aspectConflict(a.structure, b.structure)),
+    verdict("freshness", mentioned(a.references.fresh ?? b.references.fresh)),
+    verdict("personal", mentioned(a.references.personal ?? b.references.personal)),
+  ];
+}
+
+function verdict(guard: GuardName, conflict: string | null): GuardVerdict {
+  return { guard, pass: conflict === null, detail: conflict ?? "" };
+}
+
+function mentioned(word: string | null): string | null {
+  return word === null ? null : `"${word}"`;
+}
+
+function expiryConflict(
+  { now, maxAgeSeconds }: GuardedRequest,
+  { createdAt, expiresAt }: Candidate,
+): string | null {
+  // Written so that a damaged date fails.
+  if (!(expiresAt > now)) return "expired";
+  const isTooOld = maxAgeSeconds !== undefined && !(now - createdAt <= maxAgeSeconds * 1000);
+  return isTooOld ? `older than the ${maxAgeSeconds} s asked for` : null;
+}
+
+/** The multisets of numbers must be equal; an optional number may pair with a required one of the same value. */
+function numberConflict(a: readonly NumberFact[], b: readonly NumberFact[]): string | null {
+  const balance = new Map<string, number>();
+  const count = (facts: readonly NumberFact[], sign: 1 | -1) => {
+    for (const { key, optional } of facts)
+      if (!optional) balance.set(key, (balance.get(key) ?? 0) + sign);
+  };
+  count(a, 1);
+  count(b, -1);
+  for (const [key, surplus] of balance) {
+    const other = surplus > 0 ? b : a;
+    const spare = other.filter((fact) => fact.optional && fact.key === key).length;
+    if (Math.abs(surplus) > spare) return `${key} on one side only`;
+  }
+  return null;
+}
+
+/** Each side measures in something the other does not: "30 seconds" and "30 minutes", "in miles" and "in km". */
+function unitConflict(a: Reading, b: Reading): string | null {
+  const unit = oneEach(a.units, b.units);
+  if (unit !== null) return unit;
+  const byNumber = (facts: readonly NumberFact[]) =>
+    new Set(facts.flatMap(({ key, unit: name }) => (name === undefined ? [] : [`${key} ${name}`])));
+  return oneEach(byNumber(a.numbers), byNumber(b.numbers));
+}
+
+function oneEach(a: ReadonlySet<string>, b: ReadonlySet<string>): string | null {
+  const onlyA = [...a].find((item) => !b.has(item));
+  const onlyB = [...b].find((item) => !a.has(item));
+  return onlyA === undefined || onlyB === undefined ? null : `${onlyA} against ${onlyB}`;
+}

@@ -1,0 +1,185 @@
+// The numbers of a question in one spelling: digits, words, fractions, percent, scales, with their units. A changed number
+// looks more alike to an embedding than an honest rephrasing does, so two questions share an answer only if they share
+// every number.
+import {
+  type NumberFact,
+  type Read,
+  canonical,
+  exact,
+  fact,
+  finish,
+  halfAfter,
+  nextWord,
+  ordinal,
+  readGroup,
+  unitAt,
+} from "./number-values.ts";
+import { DECIMAL_COMMA, SPACED_THOUSANDS, hanNumber, numberWord } from "./number-words.ts";
+import { type Token } from "./tokens.ts";
+import { unitOf } from "./units.ts";
+
+/** Reads all numbers, in order. Linear: each token is looked at a bounded number of times. */
+export function numbersOf(tokens: readonly Token[], lang: string): readonly NumberFact[] {
+  const facts: NumberFact[] = [];
+  let at = 0;
+  while (at < tokens.length) {
+    const read = readAt(tokens, at, lang);
+    if (read === null) {
+      at++;
+      continue;
+    }
+    if (read.fact !== null) facts.push(read.fact);
+    at = Math.max(read.end, at + 1);
+  }
+  return facts;
+}
+
+function readAt(tokens: readonly Token[], at: number, lang: string): Read | null {
+  const token = tokens[at]!;
+  if (token.kind === "number") return readDigits(tokens, at, lang);
+  if (token.kind === "han-number") return readHan(tokens, at);
+  if (token.kind === "word") return readWords(tokens, at, lang);
+  return readOperator(tokens, at);
+}
+
+function readDigits(tokens: readonly Token[], at: number, lang: string): Read {
+  const raw = tokens[at]!.text;
+  const literal = literalAt(tokens, at);
+  if (literal !== null) return literal;
+  let { text, end } = joinThousands(tokens, at, lang);
+  text = plainDecimal(text, lang);
+  if (!/^\d+(\.\d+)?$/.test(text)) return exact(raw, at + 1);
+  if (tokens[at - 1]?.text === "第") return ordinal(text, end);
+  const suffix = tokens[end];
+  if (
+    suffix?.glued &&
+    /^[a-zµ\u0370-\u04ff]/.test(suffix.lower) &&
+    unitOf(suffix.lower) === undefined
+  ) {
+    if (/^(st|nd|rd|th)$/.test(suffix.lower)) return ordinal(text, end + 1);
+    if (numberWord(suffix.lower, lang) === undefined && suffix.lower !== "k")
+      return exact(raw + suffix.lower, end + 1);
+  }
+  if (isSign(tokens, at)) text = `-${text}`;
+  return finish(Number(text), tokens, end, lang, { before: at - 1, raw: text });
+}
+
+/** Things made of digits that are not one value: 1.2.3, 15:30, 5/1/2024. */
+function literalAt(tokens: readonly Token[], at: number): Read | null {
+  const raw = tokens[at]!.text;
+  if (/^\d+([.,]\d+){2,}$/.test(raw) && !/^\d{1,3}([.,]\d{3})+([.,]\d+)?$/.test(raw))
+    return exact(raw, at + 1);
+  const mark = tokens[at + 1];
+  if (mark === undefined || !mark.glued || (mark.text !== ":" && mark.text !== "/")) return null;
+  let end = at;
+  let text = raw;
+  while (
+    tokens[end + 1]?.text === mark.text &&
+    tokens[end + 1]!.glued &&
+    tokens[end + 2]?.kind === "number" &&
+    tokens[end + 2]!.glued
+  ) {
+    end += 2;
+    text += mark.text + tokens[end]!.text;
+  }
+  const parts = (end - at) / 2 + 1;
+  if (parts === 1 || (mark.text === "/" && parts === 2)) return null;
+  return exact(text, end + 1);
+}
+
+/** 1 000 000 in the languages that write so: groups of three after one to three digits. */
+function joinThousands(
+  tokens: readonly Token[],
+  at: number,
+  lang: string,
+): { text: string; end: number } {
+  let text = tokens[at]!.text;
+  let end = at + 1;
+  if (!SPACED_THOUSANDS.has(lang) || !/^\d{1,3}$/.test(text)) return { text, end };
+  while (tokens[end]?.kind === "number" && /^\d{3}(,\d+)?$/.test(tokens[end]!.text)) {
+    text += tokens[end]!.text;
+    end++;
+  }
+  return { text, end };
+}
+
+/** Thousands marks removed, the decimal mark a point. */
+function plainDecimal(text: string, lang: string): string {
+  const hasDecimalComma = DECIMAL_COMMA.has(lang);
+  const [thousands, decimal] = hasDecimalComma ? [".", ","] : [",", "."];
+  const grouped = hasDecimalComma
+    ? /^\d{1,3}(\.\d{3})+(,\d+)?$/.test(text)
+    : /^\d{1,3}(,\d{3})+(\.\d+)?$/.test(text);
+  const joined = grouped ? text.replaceAll(thousands, "") : text;
+  return joined.replace(decimal, ".");
+}
+
+/** A minus before a number, with a gap or nothing before the minus: "-5", "to -5", but not "3-5" or "3 - 5". */
+function isSign(tokens: readonly Token[], at: number): boolean {
+  const minus = tokens[at - 1];
+  if (minus?.text !== "-" || minus.glued || !tokens[at]!.glued) return false;
+  return tokens[at - 2]?.kind !== "number";
+}
+
+function readHan(tokens: readonly Token[], at: number): Read | null {
+  const run = tokens[at]!.text;
+  const next = tokens[at + 1]?.text;
+  const isOf = next === "分" && tokens[at + 2]?.text === "之";
+  if (isOf) {
+    // 百分之十 is ten hundredths, 三分之一 one third.
+    const part = tokens[at + 3];
+    const numerator = part?.kind === "number" ? Number(part.text) : hanNumber(part?.text ?? "");
+    return { fact: fact(canonical(numerator / hanNumber(run))), end: at + 4 };
+  }
+  // Words, not numbers: 万一 (in case), 千万 (by all means), 十分 (very), 一些, 一样.
+  if (run === "万一" || run === "千万" || (run === "十" && next === "分")) return null;
+  const value = hanNumber(run);
+  if (tokens[at - 1]?.text === "第") return ordinal(String(value), at + 1);
+  const unit = unitAt(tokens, at + 1);
+  return { fact: { key: canonical(value), optional: run === "一", unit }, end: at + 1 };
+}
+
+/** World War II, Elizabeth II: after a word with a capital. */
+const ROMAN = new Map(
+  "II III IV VI VII VIII IX XI XII XIII XIV XV XVI"
+    .split(" ")
+    .map((numeral, at) => [numeral, [2, 3, 4, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16][at]!]),
+);
+
+function readWords(tokens: readonly Token[], at: number, lang: string): Read | null {
+  const roman = ROMAN.get(tokens[at]!.text);
+  if (roman !== undefined && /^\p{Lu}/u.test(tokens[at - 1]?.text ?? ""))
+    return { fact: fact(canonical(roman)), end: at + 1 };
+  const first = numberWord(tokens[at]!.lower, lang);
+  if (first === undefined) return null;
+  const following = nextWord(tokens, tokens[at + 1]?.text === "-" ? at + 2 : at + 1, lang);
+  const isOneOf = first.kind === "o" && first.value === 1 && /^[mdf]$/.test(following?.kind ?? "");
+  if (first.kind === "u" || first.kind === "m" || isOneOf) {
+    const { value, end } = readGroup(tokens, at, lang);
+    return finish(value, tokens, end, lang, { before: at - 1 });
+  }
+  const key = canonical(first.value);
+  if (first.kind === "o") {
+    const half = halfAfter(tokens, at + 1, lang);
+    if (half > 0)
+      return { fact: fact(canonical(first.value + 0.5), unitAt(tokens, half)), end: half };
+    return { fact: { key, optional: true, unit: undefined }, end: at + 1 };
+  }
+  if (first.kind === "d") {
+    const isFraction = /^(a|an|der|ein|un|une)$/.test(tokens[at - 1]?.lower ?? "");
+    const isPlural = lang === "en" && tokens[at]!.lower.endsWith("s");
+    if (isFraction || isPlural) return { fact: fact(canonical(1 / first.value)), end: at + 1 };
+  }
+  if (first.kind === "d" || first.kind === "n") return { fact: fact(`#${key}`), end: at + 1 };
+  return { fact: fact(key), end: at + 1 };
+}
+
+/** A sign between two numbers is part of what is asked: 5 + 3 is not 5 * 3. */
+function readOperator(tokens: readonly Token[], at: number): Read | null {
+  const { text, glued } = tokens[at]!;
+  const left = tokens[at - 1]?.kind;
+  const right = tokens[at + 1]?.kind;
+  if (left !== "number" || right !== "number") return null;
+  const isMinus = text === "-" && !glued && !tokens[at + 1]!.glued;
+  return isMinus || "+*×÷^=<>≤≥".includes(text) ? exact(text, at + 1) : null;
+}

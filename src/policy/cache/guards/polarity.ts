@@ -1,0 +1,88 @@
+// Whether two questions ask for opposite things: a negation on one side only, or one word of a pair of opposites each.
+import { CHINESE_PAIRS, particleSide, sidesOf } from "./opposites.ts";
+import { type Token } from "./tokens.ts";
+
+export interface Polarity {
+  /** Negating words, at most a few are ever told apart. */
+  readonly negations: number;
+  /** Pair -> bit 1 for its first side, bit 2 for its second. */
+  readonly sides: ReadonlyMap<string, number>;
+  readonly words: ReadonlySet<string>;
+}
+
+const NEGATIONS = new Set(
+  (
+    "not no never neither nor none nothing nobody nowhere cannot without unable impossible except unless " +
+    "nicht kein keine keinen keinem keiner keines nie niemals niemand nichts weder ohne unmöglich außer " +
+    "nunca jamás ningún ninguno ninguna nadie nada sin tampoco excepto ni " +
+    "pas jamais aucun aucune rien personne sans sauf ne " +
+    "не нет ни никогда никто ничего нельзя без невозможно кроме " +
+    "não sem nenhum nunca non mai senza niet geen nooit zonder nie bez"
+  ).split(" "),
+);
+/** Words of the list above that mean nothing of the kind in these languages. */
+const HARMLESS: Readonly<Record<string, ReadonlySet<string>>> = {
+  en: new Set(["ne", "pas", "sin", "personne", "sans", "non", "mai", "nada", "nie"]),
+  es: new Set(["mai", "ne", "pas"]),
+  fr: new Set(["ni", "sin", "ne"]),
+  de: new Set(["sin", "no", "bez", "pas"]),
+};
+const CHINESE_NEGATION = /不能|不会|不要|不是|不可|没有|没|别|无法|未|非|不/g;
+/** Chinese asks yes or no by saying both ("是不是"), and some words hold 不 without denying ("不同"). */
+const CHINESE_NOT_NEGATION =
+  /(.)不\1|不同|不过|不仅|不断|差不多|没关系|非常|除非|并非|未来|区别|分别|特别|级别|别人|性别|类别|识别|个别/g;
+
+export function polarityOf(tokens: readonly Token[], lang: string): Polarity {
+  const sides = new Map<string, number>();
+  const words = new Set<string>();
+  let negations = 0;
+  let han = "";
+  for (const [at, { lower, kind }] of tokens.entries()) {
+    if (kind === "symbol" || kind === "number") continue;
+    words.add(lower);
+    if (/\p{Script=Han}/u.test(lower)) han += lower;
+    const isNegation = NEGATIONS.has(lower) && HARMLESS[lang]?.has(lower) !== true;
+    // "Why or why not" and "or not" ask for both.
+    const isBoth = lower === "not" && /^(or|why)$/.test(tokens[at - 1]?.lower ?? "");
+    if ((isNegation && !isBoth) || lower.endsWith("n't")) negations++;
+    for (const { pair, side } of sidesOf(lower)) mark(sides, String(pair), side);
+    const particle = particleSide(tokens[at - 1]?.lower ?? "", lower);
+    if (particle !== null) mark(sides, particle.key, particle.side);
+  }
+  if (han !== "" && lang === "zh") {
+    negations += han.replace(CHINESE_NOT_NEGATION, "").match(CHINESE_NEGATION)?.length ?? 0;
+    for (const [pair, both] of CHINESE_PAIRS.entries())
+      for (const [side, spellings] of both.entries())
+        if (spellings.some((word) => han.includes(word)))
+          mark(sides, `zh${pair}`, side === 0 ? 0 : 1);
+  }
+  return { negations, sides, words };
+}
+
+/** Why two questions have opposite polarity, or null. Symmetric. */
+export function polarityConflict(a: Polarity, b: Polarity): string | null {
+  if (a.negations > 0 !== b.negations > 0) return "negation on one side only";
+  for (const [pair, seen] of a.sides) {
+    const other = b.sides.get(pair);
+    // A question that names both sides ("the difference between ...") opposes neither.
+    if (other !== undefined && seen + other === 3 && seen !== 3 && other !== 3)
+      return "opposite words";
+  }
+  return prefixConflict(a.words, b.words) ?? prefixConflict(b.words, a.words);
+}
+
+const DENYING_PREFIX = /^(?:un|in|im|il|ir|dis|non|de|anti|mis|не|без)(?=.{4})/u;
+
+/** "safe" against "unsafe": a word of one text is a word of the other behind a denying prefix. */
+function prefixConflict(words: ReadonlySet<string>, others: ReadonlySet<string>): string | null {
+  for (const word of others) {
+    const bare = word.replace(DENYING_PREFIX, "");
+    if (bare !== word && words.has(bare) && !others.has(bare) && !words.has(word))
+      return `${bare} against ${word}`;
+  }
+  return null;
+}
+
+function mark(sides: Map<string, number>, key: string, side: 0 | 1): void {
+  sides.set(key, (sides.get(key) ?? 0) | (side === 0 ? 1 : 2));
+}

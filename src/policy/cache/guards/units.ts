@@ -1,0 +1,69 @@
+// Units of measure and currencies, as data: each line one unit and its spellings in the languages the guards read.
+
+const TABLE = `second: s sec secs second seconds sekunde sekunden segundo segundos seconde secondes секунда секунды секунд 秒 秒钟
+minute: min mins minute minutes minuten minuto minutos минута минуты минут минуту 分钟 分鐘
+hour: h hr hrs hour hours stunde stunden hora horas heure heures час часа часов 小时 小時 时间
+day: d day days daily tag tage tagen día días dia dias jour jours день дня дней 天 日
+week: week weeks weekly woche wochen semana semanas semaine semaines неделя недели недель неделю 周 星期
+month: month months monthly monat monate monaten mes meses mois месяц месяца месяцев 月
+year: year years yearly yr yrs jahr jahre jahren año años ano anos an ans année années год года лет 年
+mm: mm millimeter millimeters millimetre millimetres миллиметр
+cm: cm centimeter centimeters centimetre centimetres zentimeter centímetros centimètres сантиметр сантиметров 厘米
+m: m meter meters metre metres metros mètres метр метра метров 米
+km: km kms kilometer kilometers kilometre kilometres kilómetro kilómetros kilomètre kilomètres километр километра километров 公里
+inch: inch inches zoll pulgada pulgadas pouces дюйм дюймов 英寸
+foot: ft foot feet fuß pies pieds фут фута футов 英尺
+yard: yd yard yards ярд ярдов
+mile: mi mile miles meile meilen milla millas миля мили миль 英里
+mg: mg milligram milligrams
+g: g gr gram grams gramm gramo gramos gramme grammes грамм грамма граммов 克
+kg: kg kgs kilo kilos kilogram kilograms kilogramm килограмм килограмма килограммов кг 公斤 千克
+ton: ton tons tonne tonnes tonnen toneladas тонна тонны тонн 吨
+ounce: oz ounce ounces unze unzen onza onzas унция унций 盎司
+pound: lb lbs pound pounds £ gbp pfund libra libras livre livres фунт фунта фунтов 磅 英镑
+ml: ml milliliter milliliters millilitre millilitres 毫升
+liter: l liter liters litre litres litro litros литр литра литров 升
+gallon: gal gallon gallons галлон галлонов
+celsius: celsius centigrade 摄氏 摄氏度 цельсия цельсию
+fahrenheit: fahrenheit 华氏 华氏度 фаренгейта фаренгейту
+kelvin: kelvin
+byte: b byte bytes
+kb: kb kib kilobyte kilobytes
+mb: mb mib megabyte megabytes
+gb: gb gib gigabyte gigabytes
+tb: tb tib terabyte terabytes
+dollar: $ usd dollar dollars dólar dólares доллар доллара долларов 美元 刀
+cent: cent cents
+euro: € eur euro euros евро 欧元
+yen: ¥ yen jpy 日元 円
+yuan: yuan rmb cny 元 人民币 块
+ruble: ₽ rub рубль рубля рублей
+rupee: ₹ rs rupee rupees inr
+bitcoin: btc bitcoin
+watt: w watt watts
+kw: kw kilowatt kilowatts
+mph: mph
+am: am
+pm: pm`;
+
+const SPELLINGS: ReadonlyMap<string, string> = new Map(
+  TABLE.split("\n").flatMap((line) => {
+    const [unit, spellings] = line.split(": ");
+    return spellings!.split(" ").map((spelling): [string, string] => [spelling, unit!]);
+  }),
+);
+
+/** Said about every second thing ("every day", "years ago"): they count only when attached to a number. */
+const TIMES = new Set(["second", "minute", "hour", "day", "week", "month", "year", "am", "pm"]);
+
+/** The unit a word names, when it stands beside a number. */
+export function unitOf(lower: string): string | undefined {
+  return SPELLINGS.get(lower);
+}
+
+/** The unit a word names anywhere in a text: "in miles". One-letter spellings and times are left out. */
+export function standaloneUnitOf(lower: string): string | undefined {
+  const unit = SPELLINGS.get(lower);
+  const isLoose = lower.length === 1 && /[a-z\p{Script=Han}]/u.test(lower);
+  return unit === undefined || isLoose || TIMES.has(unit) ? undefined : unit;
+}

@@ -1,0 +1,38 @@
+// What is known of each embedder. Distances of two embedders do not compare, so neither do their thresholds.
+
+export interface EmbedderProfile {
+  readonly id: string;
+  readonly dimensions: number;
+  /** An entry without labels may be served up to this distance, if every guard passes. */
+  readonly coldStartDistance: number;
+  /** Rows farther away are never put into a prompt as notes. */
+  readonly noteDistance: number;
+}
+
+/** Cosine 0.55: whatever lies beyond is another topic. */
+const NOTE_DISTANCE = 0.95;
+
+/** Cosine 0.94, until the embedder has been calibrated on labelled pairs. */
+const CAUTIOUS_DISTANCE = 0.35;
+
+const KNOWN: readonly EmbedderProfile[] = [
+  {
+    // Hashed character n-grams: rephrasings share few n-grams, so true matches lie far out. Provisional, uncalibrated.
+    id: "velo/hash-ngram-768",
+    dimensions: 768,
+    coldStartDistance: 0.75,
+    noteDistance: NOTE_DISTANCE,
+  },
+  profile("@cf/google/embeddinggemma-300m", 768),
+  profile("@cf/baai/bge-base-en-v1.5", 768),
+  profile("@cf/baai/bge-m3", 1024),
+];
+
+/** The profile of a known embedder, else the cautious default with the caller's dimensions. */
+export function embedderProfile(id: string, dimensions = 768): EmbedderProfile {
+  return KNOWN.find((known) => known.id === id) ?? profile(id, dimensions);
+}
+
+function profile(id: string, dimensions: number): EmbedderProfile {
+  return { id, dimensions, coldStartDistance: CAUTIOUS_DISTANCE, noteDistance: NOTE_DISTANCE };
+}
