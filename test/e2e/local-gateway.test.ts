@@ -36,12 +36,13 @@ describe("startGateway", () => {
   });
 
   test("keeps what was stored when workerd is killed, and comes back on the same port", async () => {
-    const admin = { authorization: `Bearer ${gateway.adminToken}` };
-    await call("/admin/tenants", {
-      method: "POST",
-      headers: admin,
-      body: JSON.stringify({ name: "survivor" }),
-    });
+    const admin = {
+      authorization: `Bearer ${gateway.adminToken}`,
+      "content-type": "application/json",
+    };
+    const body = JSON.stringify({ name: "survivor" });
+    const created = await call("/admin/tenants", { method: "POST", headers: admin, body });
+    expect(created).toMatchObject({ name: "survivor" });
     const pid = gateway.workerdPid();
     expect(isRunning(pid)).toBe(true);
 
