@@ -52,7 +52,7 @@ export function decisionHeaders(record: DecisionRecord, now: number): Record<str
   };
   if (!record.tenant.settings.decisionHeaders) return headers;
   headers["x-velo-cache"] = record.reason
-    ? `${record.result}; reason=${record.reason}`
+    ? `${record.result}; reason=${asciiHeader(record.reason)}`
     : record.result;
   headers["x-velo-decision"] = record.id;
   headers["x-velo-region"] = record.region;
@@ -67,7 +67,7 @@ export function decisionHeaders(record: DecisionRecord, now: number): Record<str
   return headers;
 }
 
-/** Header values are bytes: a model name may hold anything. */
+/** Header values are bytes: a model's or a field's name may hold anything. */
 const asciiHeader = (value: string): string => value.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 128);
 
 export function experienceOf(

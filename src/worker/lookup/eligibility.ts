@@ -90,7 +90,7 @@ export function personalDataIn(text: string): string | null {
   return PERSONAL_DATA.find(([, pattern]) => pattern.test(text))?.[0] ?? null;
 }
 
-/** Words whose answers age: never matched semantically, never stored. See also the freshness guard. */
+/** What is behind an address changes, and is in no vector. */
 const HAS_URL = /https?:\/\//i;
 
 interface Message {
@@ -170,12 +170,13 @@ export function eligibilityOf(
   if (typeof format === "object" && format !== null) {
     if ((format as Record<string, unknown>)["type"] === "json_schema") limitTo("json-schema");
   }
-  if (HAS_URL.test(question)) limitTo("url");
+  if (HAS_URL.test(question)) return bypass("url");
   if (question.length > MAX_QUESTION_CHARS) limitTo("long-question");
 
   return {
     level: exactOnly === null ? "semantic" : "exact",
-    store: true,
+    // A caller who tells the provider not to keep the exchange does not want it kept here either.
+    store: body["store"] !== false,
     reason: exactOnly,
     question,
   };

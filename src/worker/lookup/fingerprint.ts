@@ -60,9 +60,11 @@ export async function scopeOf(input: {
     return (rule === "key" || rule === "tools") && field !== "messages" && value !== null;
   });
   const messages = body["messages"] as readonly Record<string, unknown>[];
+  const { content: _question, ...asked } = messages.at(-1) ?? {};
   const canonical = canonicalJson({
     fields: Object.fromEntries(keyed),
     earlier: messages.slice(0, -1),
+    asked,
     locale: input.locale,
     embedder: input.embedder,
   });
