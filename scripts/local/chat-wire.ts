@@ -56,7 +56,7 @@ function isChatRequest(value: unknown): value is ChatRequest {
 }
 
 /** A message's text; parts of type text are joined, other parts are left out. */
-export function textOf(message: ChatMessage): string {
+function textOf(message: ChatMessage): string {
   if (typeof message.content === "string") return message.content;
   if (!Array.isArray(message.content)) return "";
   return message.content

@@ -2,14 +2,14 @@ import { type Group } from "../../src/trainer-node/simulator/groups.ts";
 import { conversationKey, type KnownAnswer } from "./model-server.ts";
 
 /**
- * What the model server says to every question of the groups. Each text belongs to one group only, so that whoever
- * gets it can be told which question it answers: where groups share a text ("18"), the group's id is added.
+ * What the model server says to every question of the groups. Each text belongs to one group and language only, so
+ * that whoever gets it can be told which question it answers: a text that is shared ("18") gets both added.
  */
 export function answersFor(groups: readonly Group[]): Map<string, KnownAnswer> {
   const owners = new Map<string, Set<string>>();
   for (const group of groups) {
-    for (const text of group.answers.values()) {
-      owners.set(text, (owners.get(text) ?? new Set()).add(group.id));
+    for (const [lang, text] of group.answers) {
+      owners.set(text, (owners.get(text) ?? new Set()).add(`${group.id}/${lang}`));
     }
   }
   const byId = new Map(groups.map((group) => [group.id, group]));
@@ -19,7 +19,7 @@ export function answersFor(groups: readonly Group[]): Map<string, KnownAnswer> {
     for (const [lang, questions] of group.questions) {
       const stored = group.answers.get(lang);
       const shared = stored === undefined || (owners.get(stored)?.size ?? 0) > 1;
-      const text = shared ? `${stored ?? "The answer"} [${group.id}]` : stored;
+      const text = shared ? `${stored ?? "The answer"} [${group.id}/${lang}]` : stored;
       for (const question of questions) {
         const answer = { text, group: group.id, lang };
         if (group.parent === undefined) answers.set(question, answer);

@@ -36,7 +36,7 @@ export class WorkloadDataError extends Error {
   override readonly name = "WorkloadDataError";
 }
 
-export const BUNDLED_DIR = join(import.meta.dirname, "../../../data/workload");
+const BUNDLED_DIR = join(import.meta.dirname, "../../../data/workload");
 
 /** Reads every *.json of the directory: arrays of groups as data/workload holds them. */
 export function loadBundled(directory: string = BUNDLED_DIR): Group[] {
