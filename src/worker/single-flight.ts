@@ -3,10 +3,16 @@
 // is plain data that the leader writes and followers poll with timers of their own.
 import { type StoredAnswer } from "./lookup/entries.ts";
 
-/** How often followers look, and how long a leader may be silent before it counts as gone. Milliseconds. */
+/** How often followers look and leaders beat. Milliseconds. */
 const POLL_MS = 15;
 const BEAT_MS = 40;
-const DEAD_MS = 400;
+/**
+ * Looks of one follower without a beat after which the leader counts as gone: 400 ms when the isolate is idle. Time
+ * alone would not do: in an isolate that is overloaded everybody's timers are late, and a living leader seems silent.
+ */
+const GONE_AFTER_LOOKS = 27;
+/** A flight that nobody has looked at for so long is not joined any more. Milliseconds. */
+const ABANDONED_MS = 5_000;
 
 export interface Flight {
   state: "running" | "done" | "failed";
@@ -32,7 +38,7 @@ export class Flights {
   running(key: string, now: number): Flight | null {
     const flight = this.#flights.get(key);
     if (flight === undefined) return null;
-    if (flight.state !== "running" || now - flight.beatAt > DEAD_MS) {
+    if (flight.state !== "running" || now - flight.beatAt > ABANDONED_MS) {
       this.#flights.delete(key);
       return null;
     }
@@ -102,14 +108,19 @@ export async function* follow(
 ): AsyncGenerator<FlightEvent, void, void> {
   const until = now() + timeoutMs;
   let seen = 0;
+  let beatAt = flight.beatAt;
+  let looks = 0;
   flight.followers++;
   try {
     for (;;) {
       while (seen < flight.pieces.length) yield { type: "piece", text: flight.pieces[seen++]! };
       if (flight.state === "done" && flight.answer !== null)
         return yield { type: "done", answer: flight.answer };
-      if (flight.state !== "running" || now() - flight.beatAt > DEAD_MS)
-        return yield { type: "failed" };
+      if (flight.beatAt !== beatAt) {
+        beatAt = flight.beatAt;
+        looks = 0;
+      } else if (++looks > GONE_AFTER_LOOKS) flight.state = "failed";
+      if (flight.state !== "running") return yield { type: "failed" };
       if (now() > until) return yield { type: "timeout" };
       await wait(POLL_MS);
     }
