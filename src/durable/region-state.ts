@@ -78,6 +78,8 @@ const EMPTY: RegionState = {
     tokensAvoided: 0,
     costUsd: 0,
     savedUsd: 0,
+    overheadUsd: 0,
+    delays: {},
   },
   dropped: {},
   baseline: { value: 0, valueN: 0 },
@@ -119,20 +121,32 @@ export class StateRow {
   }
 }
 
-/** What the dashboard counts, after one more batch. */
+/** What the dashboard counts, after one more batch. A request counts once it has ended. */
 export function addToTotals(totals: LiveView["totals"], report: Report): LiveView["totals"] {
   const byKind: Record<string, number> = { ...totals.byKind };
-  for (const { body } of report.receipts) {
-    const kind = typeof body["kind"] === "string" ? body["kind"] : "UNKNOWN";
-    byKind[kind] = (byKind[kind] ?? 0) + 1;
-  }
-  const sum = { ...totals, requests: totals.requests + report.receipts.length, byKind };
+  const delays: Record<string, readonly number[]> = { ...totals.delays };
+  const sum = { ...totals, requests: totals.requests + report.outcomes.length, byKind, delays };
   for (const outcome of report.outcomes) {
+    const { kind } = outcome;
+    byKind[kind] = (byKind[kind] ?? 0) + 1;
+    delays[kind] = countDelay(delays[kind] ?? [], outcome.delaySeconds * 1000);
     sum.tokensIn += outcome.tokensIn;
     sum.tokensOut += outcome.tokensOut;
     sum.tokensAvoided += outcome.parts["tokensAvoided"] ?? 0;
     sum.costUsd += outcome.costUsd;
     sum.savedUsd += outcome.savedUsd;
+    sum.overheadUsd += outcome.overheadUsd;
   }
   return sum;
+}
+
+/** Bucket i holds delays up to 2^(i/2) ms; the last one everything above 17 minutes. */
+const LAST_BUCKET = 40;
+
+function countDelay(buckets: readonly number[], ms: number): readonly number[] {
+  const bucket = Math.min(LAST_BUCKET, Math.ceil(2 * Math.log2(Math.max(1, ms))));
+  return Array.from(
+    { length: Math.max(buckets.length, bucket + 1) },
+    (_, i) => (buckets[i] ?? 0) + (i === bucket ? 1 : 0),
+  );
 }

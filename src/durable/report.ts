@@ -126,6 +126,9 @@ export interface LiveView {
     readonly tokensAvoided: number;
     readonly costUsd: number;
     readonly savedUsd: number;
+    readonly overheadUsd: number;
+    /** Request to last byte, per kind: counts in buckets of which number i ends at 2^(i/2) milliseconds. */
+    readonly delays: Readonly<Record<string, readonly number[]>>;
   };
   readonly recent: readonly Receipt[];
 }

@@ -36,12 +36,15 @@ export interface Outcome {
   readonly expId: string;
   readonly tenant: string;
   readonly result: "final" | "client_abort" | "upstream_error" | "incomplete" | "unknown";
+  /** How it was answered: HIT-EXACT, HIT-SEMANTIC, AUGMENTED, MISS or BYPASS. */
+  readonly kind: string;
   /** Request received to last byte, seconds (paper d), and its parts in milliseconds. */
   readonly delaySeconds: number;
   readonly parts: Readonly<Record<string, number>>;
   readonly tokensIn: number;
   readonly tokensOut: number;
-  /** US dollars paid to the model; what a hit avoided is in `savedUsd`. */
+  /** US dollars paid to the model; what a hit avoided; what the gateway's own operations cost. */
   readonly costUsd: number;
   readonly savedUsd: number;
+  readonly overheadUsd: number;
 }

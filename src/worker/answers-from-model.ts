@@ -3,7 +3,7 @@ import { type EntryInsert } from "../durable/report.ts";
 import { languageOf } from "../policy/cache/language.ts";
 import { encodeFloats } from "../policy/half.ts";
 import { answerOf } from "./answers-from-cache.ts";
-import { costOf, decisionHeaders, outcomeOf } from "./decision-record.ts";
+import { costOf, decisionHeaders, outcomeOf, receiptOf } from "./decision-record.ts";
 import { type Life } from "./gateway.ts";
 import { sha256Hex } from "./lookup/digest.ts";
 import { type StoredAnswer, vectorIdOf, writeAnswer } from "./lookup/entries.ts";
@@ -46,7 +46,9 @@ export async function askModel(life: Life, notes: readonly StoredAnswer[]): Prom
     end(life, request.signal.aborted ? "client_abort" : "upstream_error", null, 0);
     throw error;
   }
-  return relay(life, reply, leader, notes.length === 0);
+  // An answer with notes, or of a stand-in model, is not what the next caller should get for a week.
+  const shareable = notes.length === 0 && reply.upstream === life.call.upstream.name;
+  return relay(life, reply, leader, shareable);
 }
 
 /** Requests that may share a call: equal in everything that shapes the answer, its length included. */
@@ -63,9 +65,7 @@ async function outgoing(
 ): Promise<{ readonly raw: Uint8Array<ArrayBuffer>; readonly json: Record<string, unknown> }> {
   const { cache, ...rest } = life.request.body;
   const json: Record<string, unknown> = { ...rest };
-  const renamed = life.call.model.target !== life.call.model.id;
-  if (cache === undefined && notes.length === 0 && !renamed) return { raw: life.request.raw, json };
-  if (renamed) json["model"] = life.call.model.target;
+  if (cache === undefined && notes.length === 0) return { raw: life.request.raw, json };
   if (notes.length > 0)
     json["messages"] = augment(
       life.request.chat.messages,
@@ -247,6 +247,8 @@ async function ride(
   if (first.done || first.value.type === "failed" || first.value.type === "timeout") return null;
   record.result = "HIT-EXACT";
   record.reason = "coalesced";
+  // Written down as a miss when it began to wait.
+  life.desk.add({ receipt: receiptOf(record) });
   const options = {
     id: `chatcmpl-${record.id}`,
     created: Math.floor(ports.now() / 1000),

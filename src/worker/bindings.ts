@@ -3,7 +3,7 @@
 import { type Region } from "../durable/region.ts";
 import { embedderProfile } from "../policy/embedders.ts";
 import { type AuthPorts } from "./auth.ts";
-import { type Config, type UpstreamConfig, parseConfig } from "./config.ts";
+import { type Config, type UpstreamConfig, fallbacksOf, parseConfig } from "./config.ts";
 import { type Env } from "./env.ts";
 import { Isolate } from "./isolate.ts";
 import { hmacWith } from "./lookup/digest.ts";
@@ -36,6 +36,7 @@ export interface World {
   readonly tenants: AuthPorts["tenants"];
 }
 
+const encoder = new TextEncoder();
 const isolate = new Isolate();
 const dependencies: Readonly<Record<Dependency, CircuitBreaker>> = {
   embed: new CircuitBreaker(),
@@ -164,21 +165,25 @@ async function callModel(
   env: Env,
   now: () => number,
 ): Promise<ModelReply> {
-  const upstreams = [
-    call.upstream,
-    ...call.upstream.fallbacks.flatMap((name) =>
-      config.upstreams.filter((candidate) => candidate.name === name),
-    ),
+  const routes = [
+    { upstream: call.upstream, model: call.model },
+    ...fallbacksOf(config, call.upstream, call.model),
   ];
   return callFirstAvailable(
-    upstreams.map((upstream) => targetOf(upstream, config, env)),
-    () => ({ path: call.path, body: call.raw, headers: call.headers, signal: call.signal }),
+    routes.map(({ upstream }) => targetOf(upstream, config, env)),
+    ({ name }) => ({
+      path: call.path,
+      body: bodyFor(call, routes.find(({ upstream }) => upstream.name === name)?.model.target),
+      headers: call.headers,
+      signal: call.signal,
+    }),
     {
       fetch: (url, init) => fetch(url, init),
       now,
       random: Math.random,
       wait: waitFor,
-      breakerFor: ({ name }) => upstreamBreakers.for(name),
+      // One tenant's bad key or model must not open the breaker for everybody.
+      breakerFor: ({ name }) => upstreamBreakers.for(`${call.tenant}|${name}|${call.model.id}`),
       budgetFor: ({ name }) => {
         const budget = retryBudgets.get(name) ?? new RetryBudget();
         retryBudgets.set(name, budget);
@@ -186,6 +191,12 @@ async function callModel(
       },
     },
   );
+}
+
+/** The caller's own bytes, unless this upstream knows the model by another name. */
+function bodyFor(call: ModelCall, target: string | undefined): ModelCall["raw"] {
+  if (target === undefined || target === call.json["model"]) return call.raw;
+  return Uint8Array.from(encoder.encode(JSON.stringify({ ...call.json, model: target })));
 }
 
 function targetOf(upstream: UpstreamConfig, config: Config, env: Env): UpstreamTarget {

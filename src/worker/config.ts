@@ -282,11 +282,27 @@ export function parseConfig(
   };
 }
 
-/** The upstream and model that serve a model name, or null. */
-export function routeModel(
+/** Where a call goes when its upstream fails before the first byte: the same model if it is there, else the first one. */
+export function fallbacksOf(
   config: Config,
-  model: string,
-): { readonly upstream: UpstreamConfig; readonly model: ModelConfig } | null {
+  upstream: UpstreamConfig,
+  model: ModelConfig,
+): readonly Route[] {
+  return upstream.fallbacks.flatMap((name) => {
+    const other = config.upstreams.find((candidate) => candidate.name === name);
+    const same = other?.models.find(({ id }) => id === model.id) ?? (other?.anyModel && model);
+    const chosen = same || other?.models[0];
+    return other && chosen ? [{ upstream: other, model: chosen }] : [];
+  });
+}
+
+export interface Route {
+  readonly upstream: UpstreamConfig;
+  readonly model: ModelConfig;
+}
+
+/** The upstream and model that serve a model name, or null. */
+export function routeModel(config: Config, model: string): Route | null {
   for (const upstream of config.upstreams) {
     const listed = upstream.models.find(({ id }) => id === model);
     if (listed) return { upstream, model: listed };

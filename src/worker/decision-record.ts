@@ -5,11 +5,13 @@ import { type Tenant } from "../durable/tenant.ts";
 import { type Decision } from "../policy/decide.ts";
 import { type Experience, type Outcome } from "../policy/experience.ts";
 import { encodeHalf } from "../policy/half.ts";
-import { type Observation, type Policy } from "../policy/network/policy.ts";
+import { EMBEDDING_SIZE, type Observation, type Policy } from "../policy/network/policy.ts";
 import { RESOLVER_VERSION } from "../policy/cache/resolver.ts";
 import { type ModelConfig } from "./config.ts";
 import { type StoredAnswer } from "./lookup/entries.ts";
 import { type LookUp } from "./lookup/look-up.ts";
+import { SHARED_OPERATIONS, costOfOperations } from "./prices.ts";
+import { estimateTokens } from "./upstream/notes.ts";
 
 export type CacheResult = "HIT-EXACT" | "HIT-SEMANTIC" | "AUGMENTED" | "MISS" | "BYPASS";
 
@@ -24,6 +26,7 @@ export interface DecisionRecord {
   readonly model: string;
   readonly stream: boolean;
   readonly question: string;
+  readonly embedder: string;
   result: CacheResult;
   reason: string;
   lookUp: LookUp | null;
@@ -70,11 +73,7 @@ export function decisionHeaders(record: DecisionRecord, now: number): Record<str
 /** Header values are bytes: a model's or a field's name may hold anything. */
 const asciiHeader = (value: string): string => value.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 128);
 
-export function experienceOf(
-  record: DecisionRecord,
-  embedder: string,
-  omega: number,
-): Experience | null {
+export function experienceOf(record: DecisionRecord, omega: number): Experience | null {
   const { decision, observation, policy } = record;
   if (!decision || !observation || !policy) return null;
   return {
@@ -92,7 +91,7 @@ export function experienceOf(
     sub: decision.sub,
     policyVersion: policy.version,
     resolverVersion: RESOLVER_VERSION,
-    embedder,
+    embedder: record.embedder,
     share: record.tenant.settings.shareExperiences,
     usedRows: decision.selected && record.served ? [decision.selected.id] : [],
   };
@@ -144,6 +143,25 @@ export function receiptOf(record: DecisionRecord): Receipt {
 
 const round = (value: number): number => Math.round(value * 10_000) / 10_000;
 
+/** US dollars of the gateway's own operations for this request, its embedding included. */
+function overheadOf(record: DecisionRecord): number {
+  const hops = record.lookUp?.hops ?? {};
+  const called = (hop: string): number => (hop in hops ? 1 : 0);
+  const isNew = record.result === "MISS" && record.lookUp !== null;
+  const { operationsUsd, embeddingUsd } = costOfOperations(
+    {
+      ...SHARED_OPERATIONS,
+      storeReads: called("exact") + (record.result === "HIT-SEMANTIC" ? 1 : 0),
+      storeWrites: isNew ? 1 : 0,
+      vectorQueries: called("vectors"),
+      dimensions: EMBEDDING_SIZE,
+      embeddedTokens: called("embed") * estimateTokens(record.question),
+    },
+    record.embedder,
+  );
+  return operationsUsd + embeddingUsd;
+}
+
 /** US dollars of a model call. */
 export const costOf = (model: ModelConfig, promptTokens: number, outputTokens: number): number =>
   (promptTokens * model.inputUsdPerMillionTokens + outputTokens * model.outputUsdPerMillionTokens) /
@@ -165,11 +183,13 @@ export function outcomeOf(
     expId: record.id,
     tenant: record.tenant.id,
     result: end.result,
+    kind: record.result,
     delaySeconds: (end.now - record.receivedAt) / 1000,
     parts: { ...record.lookUp?.hops, ...end.parts },
     tokensIn: end.tokensIn,
     tokensOut: end.tokensOut,
     costUsd: end.costUsd,
     savedUsd: end.savedUsd,
+    overheadUsd: overheadOf(record),
   };
 }

@@ -12,11 +12,11 @@ const BATCH = 100;
 
 export async function embeddings(world: World): Promise<Response> {
   const { request, ports } = world;
-  await authenticate(request.headers, "infer", world.auth);
+  const key = await authenticate(request.headers, "infer", world.auth);
   const { raw, json } = await readJsonBody(request, ports.wait, {
     maxBytes: ports.config.limits.bodyBytes,
     // Token arrays are long lists of numbers.
-    maxNodes: 200_000,
+    maxNodes: 400_000,
   });
   const parsed = parseEmbeddingsRequest(json);
   const headers = new Headers({
@@ -52,6 +52,7 @@ export async function embeddings(world: World): Promise<Response> {
     );
   const reply = await ports.callModel({
     ...routed,
+    tenant: key.tenant.id,
     path: "/embeddings",
     raw,
     json,

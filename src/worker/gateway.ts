@@ -155,6 +155,7 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
     desk: ports.isolate.desk(object),
     link: ports.link(region, key.tenant.id),
     call: {
+      tenant: key.tenant.id,
       upstream: routed.upstream,
       model: routed.model,
       path: "/chat/completions",
@@ -173,6 +174,7 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
       model: chat.model,
       stream: chat.stream,
       question,
+      embedder: ports.embedder.id,
       result: "MISS",
       reason: "",
       lookUp: null,
@@ -293,7 +295,7 @@ function settleDecision(life: Life): void {
   record.overheadMs = ports.now() - record.receivedAt;
   const experience = desk.switches.learnOff
     ? null
-    : experienceOf(record, ports.embedder.id, Math.log10(ports.config.omega));
+    : experienceOf(record, Math.log10(ports.config.omega));
   desk.add({ receipt: receiptOf(record), ...(experience && { experience }) });
   ports.waitUntil(desk.flushSoon(link, ports.now, ports.wait));
 }

@@ -7,6 +7,7 @@ import { type AnswerStore } from "./lookup/entries.ts";
 import { type VectorQuery } from "./lookup/vectors.ts";
 import { type RegionConfig } from "./regions.ts";
 import { type RegionLink } from "./reports.ts";
+import { type Wait } from "./upstream/deadline.ts";
 
 /** Outcome of one bounded call to a dependency. */
 export type Hop<T> =
@@ -22,7 +23,7 @@ export interface Ports {
   now(): number;
   /** Uniform in [0, 1). */
   random(): number;
-  wait(ms: number): Promise<void>;
+  readonly wait: Wait;
   waitUntil(task: Promise<unknown>): void;
   /** HMAC-SHA-256 over length-prefixed parts under the deployment's own key. */
   hmac(parts: readonly string[]): Promise<Uint8Array>;
@@ -46,12 +47,14 @@ export interface Ports {
 }
 
 export interface ModelCall {
+  readonly tenant: string;
   readonly upstream: UpstreamConfig;
   readonly model: ModelConfig;
   /** Path below the base URL, e.g. "/chat/completions". */
   readonly path: string;
-  /** Request body, byte for byte what goes out. */
+  /** Request body, byte for byte what goes out where the upstream knows the model by the caller's name. */
   readonly raw: Uint8Array<ArrayBuffer>;
+  /** The same, parsed. */
   readonly json: Readonly<Record<string, unknown>>;
   readonly headers: Headers;
   readonly signal: AbortSignal;

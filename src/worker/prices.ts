@@ -17,6 +17,12 @@ export const PRICES = {
   embeddingToken: { "@cf/baai/bge-m3": 0.012 / 1e6, other: 0.067 / 1e6 },
 } as const;
 
+/**
+ * What a request shares with others of its batch, as `npm run bench -- cost` counts it at batches of 8, and its CPU as
+ * `npm run bench -- decision` and overhead measure it.
+ */
+export const SHARED_OPERATIONS = { objectRequests: 0.25, rowsWritten: 2, cpuMs: 3 } as const;
+
 /** Operations of one request. Rows and object requests are shared by a batch, so they may be fractions. */
 export interface Operations {
   readonly storeReads: number;
