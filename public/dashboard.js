@@ -28,7 +28,7 @@ element("sign-in").addEventListener("submit", (event) => {
   event.preventDefault();
   token = element("token").value;
   sessionStorage.setItem("token", token);
-  poll();
+  void poll();
 });
 
 async function poll() {
@@ -233,8 +233,18 @@ function explanation(id, body) {
   row("handled as", [body.handling, body.sub].filter(Boolean).join(", "));
   row("would have been", body.would);
   row("served answer to", body.served?.question);
-  row("hops, ms", Object.entries(body.hops ?? {}).map(([hop, ms]) => `${hop} ${ms}`).join(", "));
-  row("failed hops", Object.entries(body.failures ?? {}).map(([hop, why]) => `${hop}: ${why}`).join(", "));
+  row(
+    "hops, ms",
+    Object.entries(body.hops ?? {})
+      .map(([hop, ms]) => `${hop} ${ms}`)
+      .join(", "),
+  );
+  row(
+    "failed hops",
+    Object.entries(body.failures ?? {})
+      .map(([hop, why]) => `${hop}: ${why}`)
+      .join(", "),
+  );
   for (const near of body.neighbours ?? []) {
     const verdicts = near.verdicts;
     const refused = (verdicts?.guards ?? []).filter(({ pass }) => !pass);

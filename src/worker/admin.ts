@@ -41,8 +41,8 @@ export async function liveView(world: World): Promise<Response> {
 export async function decisionReceipt(world: World, id: string): Promise<Response> {
   await requireAdmin(world);
   const region = world.ports.config.regions.find(({ name }) => id.endsWith(`-${name}`));
-  for (let shard = 0; region !== undefined && shard < region.shards; shard++) {
-    const receipt = await world.regionObject(region, shard).receipt(id);
+  for (let shard = 0; shard < (region?.shards ?? 0); shard++) {
+    const receipt = await world.regionObject(region!, shard).receipt(id);
     if (receipt !== null) return json(world, receipt);
   }
   throw new GatewayError("not_found", `No decision ${id.slice(0, 80)} is known.`);
@@ -124,7 +124,7 @@ function settingsOf(value: unknown): Partial<TenantSettings> {
     if (typeof setting === "number" && !(setting >= 0 && Number.isFinite(setting)))
       throw invalid(`settings.${name}`, "must be 0 or more");
   }
-  return value as Partial<TenantSettings>;
+  return value;
 }
 
 const invalid = (param: string, what: string): GatewayError =>

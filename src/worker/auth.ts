@@ -39,7 +39,7 @@ export interface AuthPorts {
   /** Secret under which keys are hashed; unset means that no key but the local one can exist. */
   readonly pepper: string | undefined;
   readonly localKey: string | undefined;
-  now(): number;
+  readonly now: () => number;
 }
 
 /** @throws GatewayError 401 unknown key, 403 missing scope, 503 when keys cannot be checked */

@@ -64,9 +64,7 @@ export default {
       // The region prefix is off this path. It is parsed once: authentication and dispatch see the same one.
       const { pathname } = world;
       const routed = { method: request.method, url: `https://velo${pathname}` };
-      const response = isPlain(pathname)
-        ? await router.fetch(routed as unknown as Routed, world)
-        : undefined;
+      const response = isPlain(pathname) ? await router.fetch(routed, world) : undefined;
       if (response) return response;
       throw new GatewayError(
         "not_found",

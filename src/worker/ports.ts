@@ -20,15 +20,19 @@ export interface Ports {
   readonly config: Config;
   readonly isolate: Isolate;
   /** Milliseconds since the epoch. */
-  now(): number;
+  readonly now: () => number;
   /** Uniform in [0, 1). */
-  random(): number;
+  readonly random: () => number;
   readonly wait: Wait;
-  waitUntil(task: Promise<unknown>): void;
+  readonly waitUntil: (task: Promise<unknown>) => void;
   /** HMAC-SHA-256 over length-prefixed parts under the deployment's own key. */
-  hmac(parts: readonly string[]): Promise<Uint8Array>;
+  readonly hmac: (parts: readonly string[]) => Promise<Uint8Array>;
   /** Runs a dependency's call within `ms`, behind its breaker; never throws. */
-  bounded<T>(dependency: Dependency, ms: number, call: () => Promise<T>): Promise<Hop<T>>;
+  readonly bounded: <T>(
+    dependency: Dependency,
+    ms: number,
+    call: () => Promise<T>,
+  ) => Promise<Hop<T>>;
   readonly embedder: {
     readonly id: string;
     readonly dimensions: number;
@@ -36,14 +40,14 @@ export interface Ports {
     readonly noteDistance: number;
   };
   /** Unit vectors, one per text, in order. */
-  embed(texts: readonly string[]): Promise<readonly Float32Array[]>;
+  readonly embed: (texts: readonly string[]) => Promise<readonly Float32Array[]>;
   readonly index: VectorQuery;
   readonly answers: AnswerStore;
-  link(region: RegionConfig, tenant: string): RegionLink;
-  policy(): Policy;
+  readonly link: (region: RegionConfig, tenant: string) => RegionLink;
+  readonly policy: () => Policy;
   /** Brings the policy up to the published version, in the background. */
-  refreshPolicy(version: number | null): Promise<void>;
-  callModel(call: ModelCall): Promise<ModelReply>;
+  readonly refreshPolicy: (version: number | null) => Promise<void>;
+  readonly callModel: (call: ModelCall) => Promise<ModelReply>;
 }
 
 export interface ModelCall {
