@@ -1,6 +1,7 @@
 // The built-in embedder: hashed words and character n-grams, no weights to load, any language, the same vector on every
 // machine. It sees spelling, not meaning: a rephrasing that shares no words with the original is far away from it.
 import { COMMON_WEIGHTS } from "./common-words.ts";
+import { mix, norm } from "./vector-math.ts";
 
 export const HASH_MODEL = "velo/hash-ngram-768";
 export const HASH_DIMENSIONS = 768;
@@ -109,18 +110,8 @@ function hash(text: string, seed: number): number {
   return state;
 }
 
-/** Finaliser of MurmurHash3: FNV alone leaves the low bits of similar n-grams alike. */
-function mix(value: number): number {
-  let h = value ^ (value >>> 16);
-  h = Math.imul(h, 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-}
-
 function normalise(vector: Float32Array): Float32Array {
-  let sum = 0;
-  for (const value of vector) sum += value * value;
-  const norm = Math.sqrt(sum);
-  if (norm > 0) for (let i = 0; i < vector.length; i++) vector[i]! /= norm;
+  const length = norm(vector, 0, vector.length);
+  for (let i = 0; i < vector.length; i++) vector[i]! /= length;
   return vector;
 }

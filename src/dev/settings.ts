@@ -18,11 +18,11 @@ export interface DevEnv extends Env {
 export const DEPENDENCIES = ["embed", "vectors", "r2", "region", "tenants"] as const;
 export type Dependency = (typeof DEPENDENCIES)[number];
 
-export const LATENCY_PROFILES = ["none", "edge"] as const;
+const LATENCY_PROFILES = ["none", "edge"] as const;
 export type LatencyProfile = (typeof LATENCY_PROFILES)[number];
 
 /** `down` throws after `delayMs`; `slow` answers, `delayMs` later. */
-export interface Fault {
+interface Fault {
   readonly mode: "ok" | "down" | "slow";
   readonly delayMs: number;
 }

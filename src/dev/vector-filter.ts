@@ -2,7 +2,7 @@
 // https://developers.cloudflare.com/vectorize/reference/metadata-filtering/
 
 export type Scalar = string | number | boolean;
-export type IndexedType = "string" | "number" | "boolean";
+type IndexedType = "string" | "number" | "boolean";
 /** Property -> type, as `wrangler vectorize create-metadata-index` makes them. A dot reaches into nested objects. */
 export type IndexedProperties = Readonly<Record<string, IndexedType>>;
 

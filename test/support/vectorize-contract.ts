@@ -2,7 +2,7 @@
 // service by `npm run verify:cloudflare`. No test framework here: the suite also runs outside vitest.
 import type { Vectorize, VectorizeQueryOptions } from "@cloudflare/workers-types";
 
-export interface ContractIndex {
+interface ContractIndex {
   /** 768 dimensions, cosine, metadata indexes on `fp` (string) and `role` (number). */
   readonly index: Vectorize;
   /** Makes ids and namespaces of one run unique, at most 16 bytes. */
