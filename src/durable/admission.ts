@@ -47,7 +47,7 @@ export function admit(
       receipts:
         filled < NO_TEXTS_ABOVE
           ? report.receipts
-          : // The dashboard's counts need the kind; everything else of a receipt may be somebody's words.
+          : // Everything else of a receipt may be somebody's words.
             report.receipts.map(({ id, tenant, at, body }) => ({
               id,
               tenant,

@@ -129,13 +129,10 @@ class Pass {
   apply({ report, receivedAt }: Batch): void {
     const outcomes = new Map(report.outcomes.map((outcome) => [outcome.expId, outcome]));
     for (const insert of report.inserts) this.#insert(insert);
-    for (const { expId, sub } of report.experiences) {
-      const outcome = outcomes.get(expId);
-      if ((sub === "B" || sub === "B_FALLBACK") && outcome?.result === "final")
-        this.#state = {
-          ...this.#state,
-          baseline: baselineAfterCall(this.#state.baseline, utilityOf(outcome)),
-        };
+    for (const outcome of report.outcomes) {
+      if (outcome.kind !== "MISS" || outcome.result !== "final") continue;
+      const baseline = baselineAfterCall(this.#state.baseline, utilityOf(outcome));
+      this.#state = { ...this.#state, baseline };
     }
     for (const use of report.uses) this.#use(use, outcomes.get(use.expId), receivedAt);
     for (const label of report.labels) this.#label(label, receivedAt);
@@ -162,7 +159,7 @@ class Pass {
     const tombstone = this.#state.tombstones.find((other) => isSameRow(other, insert));
     if (tombstone && insert.createdAt <= tombstone.upTo) return;
     const existing = this.#get(insert);
-    if (existing && existing.createdAt >= insert.createdAt && !this.#isDoomed(insert)) return;
+    if (existing && existing.createdAt >= insert.createdAt) return;
     // A newer answer under the same id is another generation: nothing learnt about the old one holds for it.
     this.#set({
       tenant: insert.tenant,

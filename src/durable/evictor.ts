@@ -76,18 +76,18 @@ export class Evictor {
    * @returns how many of the ids this object knew
    */
   purge(tenant: string, ids: readonly string[], now: number): number {
-    const rows = ids.map((id) => ({ tenant, id }));
-    const known = rows.flatMap((row) => this.#book.get(row) ?? []);
+    // An id this tenant has no row under may be another tenant's: it gets no tombstone.
+    const known = ids.flatMap((id) => this.#book.get({ tenant, id }) ?? []);
     this.#state.commit((state) => ({
       ...state,
       epoch: state.epoch + 1,
       tombstones: [
-        ...state.tombstones.filter((t) => !rows.some((row) => isSameRow(row, t))),
-        ...rows.map((row) => ({ ...row, upTo: now, until: now + TOMBSTONE_MS })),
+        ...state.tombstones.filter((t) => !known.some((row) => isSameRow(row, t))),
+        ...known.map(({ id }) => ({ tenant, id, upTo: now, until: now + TOMBSTONE_MS })),
       ],
       doomed: merged(state.doomed, known),
     }));
-    this.#queue.fresh.remove(rows);
+    this.#queue.fresh.remove(known);
     return known.length;
   }
 

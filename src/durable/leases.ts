@@ -91,7 +91,8 @@ export class Leases {
           this.#setStatus(pack.first, "quarantined");
           continue;
         }
-        if (taken.length > 0 && experiences + pack.experiences > max) break;
+        // A pack that failed before travels alone, so that it takes no other with it if it is poison.
+        if (taken.length > 0 && (pack.leases > 0 || experiences + pack.experiences > max)) break;
         this.#store.exec(
           "UPDATE pack SET status = 'leased', token = ?, lease_until = ?, leases = leases + 1 WHERE first = ?",
           token,
@@ -100,6 +101,7 @@ export class Leases {
         );
         taken.push(pack);
         experiences += pack.experiences;
+        if (pack.leases > 0) break;
       }
       return taken;
     });
@@ -141,6 +143,15 @@ export class Leases {
   /** Sets a pack aside whose object cannot be read. */
   quarantine(pack: LeasedPack): void {
     this.#setStatus(pack.first, "quarantined");
+  }
+
+  /** Puts the packs that were set aside back in line; for an operator who knows why they failed. */
+  reopen(): number {
+    const reopened = this.#store.exec<{ first: number }>(
+      "UPDATE pack SET status = 'ready', leases = 0, token = NULL WHERE status = 'quarantined' RETURNING first",
+    );
+    this.#from = 0;
+    return reopened.length;
   }
 
   #find(packId: string): (PackRow & { token: string | null; lease_until: number | null })[] {

@@ -77,14 +77,13 @@ export class Ledger {
   }
 
   /**
-   * Makes a batch durable: one row, or several where it is too large for one.
-   * @returns its rows, empty when the batch is known already, and how many records were too large for any row
+   * Makes a batch durable that is not known yet (`has`): one row, or several where it is too large for one.
+   * @returns its rows, and how many records were too large for any row
    */
   append(
     report: Report,
     now: number,
   ): { readonly batches: readonly Batch[]; readonly tooLarge: number } {
-    if (this.has(report.batchId)) return { batches: [], tooLarge: 0 };
     const { parts, tooLarge } = partsOf(report);
     const batches = this.#store.transaction(() =>
       parts.map((part, i) => {

@@ -202,6 +202,11 @@ export class RegionCore {
     return this.#leases.ack(token, packIds, this.#ports.now());
   }
 
+  reopenPacks(): number {
+    this.#refuseReadOnly();
+    return this.#leases.reopen();
+  }
+
   async #workOnce(force: boolean): Promise<void> {
     const { now, settings } = this.#ports;
     const until = now() + MAX_PASS_MS;

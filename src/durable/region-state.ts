@@ -100,11 +100,9 @@ export class StateRow {
 
   constructor(store: SqlStore) {
     this.store = store;
-    // Fields that a newer release adds start from their defaults.
-    this.#value = {
-      ...EMPTY,
-      ...(JSON.parse(readMeta(store, "state") ?? "{}") as Partial<RegionState>),
-    };
+    // Fields that an older release did not write start from their defaults.
+    const stored = JSON.parse(readMeta(store, "state") ?? "{}") as Partial<RegionState>;
+    this.#value = { ...EMPTY, ...stored, totals: { ...EMPTY.totals, ...stored.totals } };
   }
 
   get value(): RegionState {

@@ -94,6 +94,11 @@ export class Region extends DurableObject<RegionEnv> implements RegionRpc, Train
     return this.#core.ack(leaseToken, packIds);
   }
 
+  /** Offers packs again that were set aside after three leases; returns how many. */
+  async reopenPacks(): Promise<number> {
+    return this.#core.reopenPacks();
+  }
+
   async setKillSwitches(change: Partial<KillSwitches>): Promise<KillSwitches> {
     this.#core.change(({ killSwitches }) => ({ killSwitches: { ...killSwitches, ...change } }));
     return this.#core.state.value.killSwitches;

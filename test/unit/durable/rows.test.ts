@@ -1,0 +1,111 @@
+import { type DatabaseSync } from "node:sqlite";
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { StateRow } from "../../../src/durable/region-state.ts";
+import { migrate, REGION_SCHEMA, readMeta } from "../../../src/durable/rows.ts";
+import { Crash, experienceOf, Fault, nodeStore, reportOf, Rig } from "../../support/region-rig.ts";
+
+/** A database as schema 1 left it: two batches, one pack, no cache book yet. */
+const schema1 = readFileSync(
+  new URL("../../fixtures/durable/schema-1.sql", import.meta.url),
+  "utf8",
+);
+
+const contentOf = (db: DatabaseSync): unknown => {
+  const tables = db
+    .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+    .all() as { name: string; sql: string }[];
+  return tables.map(({ name, sql }) => [name, sql, db.prepare(`SELECT * FROM ${name}`).all()]);
+};
+
+describe("migrations", () => {
+  it("bring an old database to the newest schema and keep what it holds", () => {
+    const store = nodeStore();
+    store.db.exec(schema1);
+    expect(migrate(store, REGION_SCHEMA)).toEqual({ version: 2, readOnly: false });
+    expect(store.exec("SELECT id FROM batch ORDER BY seq")).toEqual([{ id: "b2" }, { id: "b3" }]);
+    expect(store.exec("SELECT COUNT(*) AS n FROM entry")).toEqual([{ n: 0 }]);
+  });
+
+  it("end the same when they were killed after any statement and began again", () => {
+    const whole = nodeStore();
+    whole.db.exec(schema1);
+    const counter = new Fault();
+    whole.fault = counter;
+    migrate(whole, REGION_SCHEMA);
+    for (let at = 1; at <= counter.steps; at++) {
+      const store = nodeStore();
+      store.db.exec(schema1);
+      store.fault = new Fault(at);
+      expect(() => migrate(store, REGION_SCHEMA)).toThrow(Crash);
+      migrate(store, REGION_SCHEMA);
+      expect(contentOf(store.db), `killed after statement ${at}`).toEqual(contentOf(whole.db));
+    }
+  });
+
+  it("make an old database serve: its batches are applied, its pack is leased, duplicates are known", async () => {
+    const rig = new Rig();
+    for (const table of ["batch", "pack", "entry", "refused", "_meta"])
+      rig.store.db.exec(`DROP TABLE ${table}`);
+    rig.store.db.exec(schema1);
+    rig.objects.objects.set("e/eu/0/1-1.json", '{"experiences":[],"outcomes":[],"labels":[]}');
+    rig.restart();
+    expect(rig.core.report(reportOf({ batchId: "b1" })).duplicate).toBe(true);
+    expect(rig.core.report(reportOf({ batchId: "b3" })).duplicate).toBe(true);
+    await rig.core.work(true);
+    const { packs } = await rig.core.lease(100);
+    expect(packs.map(({ packId }) => packId)).toEqual(["1-1", "2-3"]);
+    // One counted by the old release, and one outcome in batch 3.
+    expect(rig.core.live().totals).toMatchObject({
+      requests: 2,
+      byKind: { MISS: 2 },
+      overheadUsd: 0,
+    });
+  });
+});
+
+describe("a database from a newer release", () => {
+  it("is read and never written", async () => {
+    const rig = new Rig();
+    rig.core.change(() => ({ policyVersion: 7 }));
+    rig.store.db.exec("UPDATE _meta SET value = '99' WHERE key = 'schema_version'");
+    rig.restart();
+    const before = contentOf(rig.store.db);
+    expect(rig.core.sync(0).policyVersion).toBe(7);
+    expect(rig.core.report(reportOf({ experiences: [experienceOf("d1")] })).dropped).toBe(1);
+    await rig.core.work(true);
+    expect(await rig.core.evict()).toEqual({ evicted: 0, kept: 0 });
+    await expect(rig.core.invalidate("t1", ["a"])).rejects.toThrow(/newer release/);
+    expect(contentOf(rig.store.db)).toEqual(before);
+    // The newer release comes back.
+    rig.store.db.exec("UPDATE _meta SET value = '2' WHERE key = 'schema_version'");
+    expect(
+      rig.restart().report(reportOf({ experiences: [experienceOf("d1")] })).dropped,
+    ).toBeUndefined();
+  });
+});
+
+describe("the state row", () => {
+  it("keeps memory as it was when the transaction fails", () => {
+    const store = nodeStore();
+    migrate(store, REGION_SCHEMA);
+    const row = new StateRow(store);
+    expect(() =>
+      row.commit((state) => {
+        store.exec("INSERT INTO batch (seq, id, received_at, body) VALUES (1, 'x', 0, '')");
+        store.fault = new Fault(1);
+        return { ...state, applied: 1 };
+      }),
+    ).toThrow(Crash);
+    expect(row.value.applied).toBe(0);
+    expect(store.exec("SELECT seq FROM batch")).toEqual([]);
+    expect(readMeta(store, "state")).toBeNull();
+  });
+
+  it("fills fields that an older release did not know from their defaults", () => {
+    const store = nodeStore();
+    migrate(store, REGION_SCHEMA);
+    store.exec("INSERT INTO _meta (key, value) VALUES ('state', '{\"epoch\":5}')");
+    expect(new StateRow(store).value).toMatchObject({ epoch: 5, tombstones: [], entries: 0 });
+  });
+});
