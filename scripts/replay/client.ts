@@ -19,10 +19,17 @@ export interface Client {
   close(): void;
 }
 
+/** workerd closes a connection that was idle for 5 s; a request sent at that moment would be lost with it. */
+const IDLE_MS = 3_000;
+
 /** Keeps at most `concurrency` connections to `baseUrl` alive. */
 export function openClient(baseUrl: string, key: string, concurrency: number): Client {
   const secure = baseUrl.startsWith("https:");
-  const agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: concurrency });
+  const agent = new (secure ? HttpsAgent : HttpAgent)({
+    keepAlive: true,
+    maxSockets: concurrency,
+    timeout: IDLE_MS,
+  });
   const send = secure ? httpsRequest : httpRequest;
   return {
     ask(path, body) {
