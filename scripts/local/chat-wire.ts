@@ -18,7 +18,7 @@ export interface ChatRequest {
   readonly max_completion_tokens?: number;
 }
 
-export interface ChatMessage {
+interface ChatMessage {
   readonly role: string;
   readonly content: unknown;
 }

@@ -43,7 +43,7 @@ export interface ModelServerOptions {
   readonly onCall?: (call: ModelCall) => void;
 }
 
-export interface IncomingCall {
+interface IncomingCall {
   readonly model: string;
   readonly question: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -66,7 +66,7 @@ export interface ModelCall extends IncomingCall {
   readonly aborted: boolean;
 }
 
-export interface ModelStats {
+interface ModelStats {
   readonly requests: number;
   readonly failures: number;
   readonly concurrent: number;

@@ -39,7 +39,7 @@ export interface WrongHit {
   readonly similarity: number | undefined;
 }
 
-export interface Delay {
+interface Delay {
   readonly mean: number;
   readonly p50: number;
   readonly p95: number;
