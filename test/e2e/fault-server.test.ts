@@ -2,8 +2,13 @@
 import { get } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startModelServer } from "../../scripts/local/model-server.ts";
-import { FAULT_KINDS, type FaultKind, isFaultKind } from "../support/broken-answers.ts";
-import { type FaultServer, startFaultServer } from "../support/fault-server.ts";
+import {
+  FAULT_KINDS,
+  type FaultKind,
+  type FaultServer,
+  isFaultKind,
+  startFaultServer,
+} from "../support/fault-server.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 
 const seed = Number(process.env["SEED"] ?? 42);

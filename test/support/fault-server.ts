@@ -19,6 +19,8 @@ import {
   streamBody,
 } from "./broken-answers.ts";
 
+export { FAULT_KINDS, type FaultKind, isFaultKind } from "./broken-answers.ts";
+
 /** Kinds in which this server itself breaks the connection. */
 const SELF_CLOSED: ReadonlySet<FaultKind> = new Set([
   "reset",
