@@ -21,6 +21,11 @@ export type GridWeights = Float64Array;
 const THRESHOLDS = Array.from({ length: 111 }, (_, i) => i / 100);
 const SLOPES = [5, 10, 20, 40, 80];
 const CELLS = THRESHOLDS.length * SLOPES.length;
+const CELL_THRESHOLD = Float64Array.from(
+  { length: CELLS },
+  (_, cell) => THRESHOLDS[Math.floor(cell / SLOPES.length)]!,
+);
+const CELL_SLOPE = Float64Array.from({ length: CELLS }, (_, cell) => SLOPES[cell % SLOPES.length]!);
 
 /** Newest labels a row's posterior is made of. */
 export const MAX_LABELS = 64;
@@ -171,8 +176,7 @@ function evidenceAt({ alpha }: Evidence, distance: number): number {
 
 /** gamma (s - t) of a cell. */
 function steepness(cell: number, s: number): number {
-  const t = THRESHOLDS[Math.floor(cell / SLOPES.length)]!;
-  return SLOPES[cell % SLOPES.length]! * (s - t);
+  return CELL_SLOPE[cell]! * (s - CELL_THRESHOLD[cell]!);
 }
 
 function sigmoid(x: number): number {

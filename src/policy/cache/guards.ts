@@ -135,6 +135,10 @@ function expiryConflict(
 
 /** The multisets of numbers must be equal; an optional number may pair with a required one of the same value. */
 function numberConflict(a: readonly NumberFact[], b: readonly NumberFact[]): string | null {
+  // In a formula the order counts as well: 10 - 4 is not 4 - 10.
+  const sequence = (facts: readonly NumberFact[]) => facts.map(({ key }) => key).join(" ");
+  const isFormula = [...a, ...b].some(({ key }) => /^[-+*×÷^<>≤≥]$/.test(key));
+  if (isFormula && sequence(a) !== sequence(b)) return `${sequence(a)} against ${sequence(b)}`;
   const balance = new Map<string, number>();
   const count = (facts: readonly NumberFact[], sign: 1 | -1) => {
     for (const { key, optional } of facts)

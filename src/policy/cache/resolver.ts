@@ -1,7 +1,12 @@
 // What "use the cache" comes to: serve a stored answer (A), put notes into the prompt (C), or call the model after all.
 // Deterministic and outside the policy, which learns around it: the rule is part of the environment, so every
 // experience carries its version.
-import { type BudgetLimits, type BudgetVerdict, budgetVerdict } from "./error-budget.ts";
+import {
+  type BudgetLimits,
+  type BudgetVerdict,
+  HARD_DISTANCE,
+  budgetVerdict,
+} from "./error-budget.ts";
 import { type Candidate } from "./candidate.ts";
 import { type GuardVerdict, type GuardedRequest, guardsFor } from "./guards.ts";
 
@@ -58,7 +63,9 @@ export function resolve(
   const check = guardsFor(request);
   const verdicts = rows.map((row): RowVerdict => {
     const budget = budgetVerdict(row, limits);
-    return { id: row.id, distance: row.distance, guards: check(row), budget };
+    // Reading a row costs more than comparing a distance, and most rows lie too far away for either use.
+    const isNear = row.distance <= Math.max(HARD_DISTANCE, limits.noteDistance);
+    return { id: row.id, distance: row.distance, guards: isNear ? check(row) : [], budget };
   });
   const servable = selectRow(
     rows.filter((row, p) => obstacleOf(row, verdicts[p]!) === null),

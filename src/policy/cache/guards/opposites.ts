@@ -120,7 +120,7 @@ alt alte alten älter|neu neue neuen jung junge jünger
 billig* günstig*|teuer* teure*
 links|rechts
 oben|unten
-activ* habilit*|desactiv* deshabilit* inhabilit*
+activ* habilit*|desactiv* désactiv* deshabilit* inhabilit*
 con|sin
 antes|después
 aumenta* increment* sub*|disminu* reduc* baja*

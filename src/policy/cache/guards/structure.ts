@@ -1,6 +1,7 @@
 // What a question asks about its words: which of them takes which part, and what is wanted of them.
 import { isFunctionWord } from "../language.ts";
 import { bareForm } from "./names.ts";
+import { numberWord } from "./number-words.ts";
 import { type Token, wordsOf } from "./tokens.ts";
 
 export interface Structure {
@@ -22,6 +23,8 @@ const TO = setOf("to into nach zu in auf ins a hacia vers à en в на до 到
 const BETWEEN = setOf("to into than als que чем over 到");
 /** Particles and askings that a Chinese rephrasing adds or drops. */
 const HAN_FILLERS = setOf("的 了 吗 呢 吧 啊 请 问 如 何 怎 么 样 是 为");
+/** "How many days" is "the number of days". */
+const QUANTITIES = setOf("many much number amount count total percent some please");
 /** Between these, order means nothing. */
 const SYMMETRIC = setOf(
   "and or vs versus between compare comparison difference with und oder zwischen y o entre et ou и или между",
@@ -31,15 +34,24 @@ const ARTICLES = setOf("the a an der die das den dem ein eine el la los las un u
 export function structureOf(tokens: readonly Token[], lang: string): Structure {
   const written = wordsOf(tokens).filter((token) => !HAN_FILLERS.has(token.lower));
   const words = written.map((token) => bareForm(token.lower));
-  const content = new Set(words.filter((_, at) => !isFunctionWord(written[at]!.lower, lang)));
+  const content = new Set(words.filter((_, at) => isContent(written[at]!, lang)));
   return { words, content, arrows: arrowsOf(words), aspect: aspectOf(words, lang) };
+}
+
+/** Numbers have a guard of their own. */
+function isContent({ lower, kind }: Token, lang: string): boolean {
+  if (kind !== "word" || QUANTITIES.has(lower)) return false;
+  return !isFunctionWord(lower, lang) && numberWord(lower, lang) === undefined;
 }
 
 /** "From A to B" against "from B to A", or the same words in another order where order matters. Symmetric. */
 export function directionConflict(a: Structure, b: Structure): string | null {
   for (const arrow of a.arrows) {
     const [from, to] = arrow.split(">");
-    if (b.arrows.has(`${to}>${from}`)) return `${from} to ${to} against ${to} to ${from}`;
+    const reversed = `${to}>${from}`;
+    // A round trip holds both.
+    const isReversed = b.arrows.has(reversed) && !b.arrows.has(arrow) && !a.arrows.has(reversed);
+    if (isReversed) return `${from} to ${to} against ${to} to ${from}`;
   }
   if (a.words.length !== b.words.length) return null;
   const moved = a.words.flatMap((word, at) => (word === b.words[at] ? [] : [at]));
@@ -83,13 +95,18 @@ function missingFrom(known: ReadonlySet<string>, words: ReadonlySet<string>): re
 const ENDING =
   /^(?:[bdglmnprt]?(?:e|s|es|ed|d|ing|er|ers|est|y|ies|ied|t|te|ten|en|em|ar|ado|ado?s))?$|^(?:ly|ion|ions|ation|ations|ment|ments|al|ally|imate|ive|able|ful|ness)$/;
 
+/** Endings of Romance verbs and adjectives, short enough to need a longer common beginning. */
+const VERB_ENDING = /^(?:a|o|as|os|ar|ir|r|n|an|ado|e|en|es|ez|er)?$/;
+
 /** Two forms of one word (legit, legitimate) or two words of one meaning (buy, purchase). */
 function areForms(a: string, b: string): boolean {
   const group = SYNONYMS.get(a);
   if (group !== undefined && group === SYNONYMS.get(b)) return true;
   let common = 0;
   while (common < a.length && a[common] === b[common]) common++;
-  return common >= 3 && ENDING.test(a.slice(common)) && ENDING.test(b.slice(common));
+  const endings = [a.slice(common), b.slice(common)];
+  if (common >= 3 && endings.every((ending) => ENDING.test(ending))) return true;
+  return common >= 5 && endings.every((ending) => VERB_ENDING.test(ending));
 }
 
 /** Verbs and adjectives that rephrasings put for each other; never names, numbers or things. */
@@ -101,7 +118,7 @@ const SYNONYMS = new Map(
     "remove delete erase|show display|explain describe|happen occur|kid child children|movie film|phone mobile cellphone|" +
     "job career work|company organization firm business|important significant|difference distinction|internet online web|" +
     "increase improve boost raise|lose reduce|think believe|tip advice suggestion|quickest fastest|pc computer|" +
-    "find locate|choose select pick|change modify alter|gain get|earn make|reason cause|real true actual|simple easy"
+    "find locate|choose select pick|change modify alter|gain get|earn make|reason cause|real true actual|simple easy|exit quit|write compose|cook prepare"
   )
     .split("|")
     .flatMap((line, group) => line.split(" ").map((word): [string, number] => [word, group])),
@@ -152,6 +169,7 @@ const ASPECTS: readonly (readonly [string, RegExp])[] = [
   ["who", /^(?:who|whom|whose|wer|wem|wen|quién|quiénes|qui|кто)(?= |$)/],
   ["when", /^(?:when|wann|cuándo|quand|когда)(?= |$)/],
   ["where", /^(?:where|wo|wohin|dónde|où|где|куда)(?= |$)/],
+  ["whether", /^(?:is|are|was|were|do|does|did|ist|sind|est ce que)(?= |$)/],
   ["why", /^(?:why|warum|weshalb|wieso|por qué|pourquoi|почему|зачем)(?= |$)/],
 ];
 const HAN_ASPECTS: readonly (readonly [string, RegExp])[] = [

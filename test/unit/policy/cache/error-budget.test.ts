@@ -1,0 +1,172 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  HARD_DISTANCE,
+  type LabelledReuse,
+  UNIFORM_PRIOR,
+  alphaAt,
+  budgetVerdict,
+  coldStartPrior,
+  empiricalPrior,
+  evidenceOf,
+  posterior,
+} from "../../../../src/policy/cache/error-budget.ts";
+import { type Evidence } from "../../../../src/policy/cache/candidate.ts";
+import { cosineFromDistance } from "../../../../src/policy/observation.ts";
+import { Random } from "../../../../src/policy/random.ts";
+import { property } from "../../worker/property.ts";
+
+const limits = { coldStartDistance: 0.35, deltaHit: 0.02, deltaRequest: 0.01 };
+const flat = (alpha: number, labels = 5) => ({ labels, alpha: Array<number>(32).fill(alpha) });
+
+test("a row without labels is served up to the cold-start distance", () => {
+  expect(budgetVerdict({ distance: 0.35 }, limits)).toMatchObject({ pass: true, alpha: null });
+  expect(budgetVerdict({ distance: 0.36 }, limits).pass).toBe(false);
+  expect(budgetVerdict({ distance: NaN }, limits).pass).toBe(false);
+  expect(budgetVerdict({ distance: 0.3, evidence: flat(1, 0) }, limits).pass).toBe(true);
+});
+
+test("a labelled row is served where its alpha reaches 1 - deltaHit, near or far", () => {
+  expect(budgetVerdict({ distance: 0.8, evidence: flat(0.98) }, limits).pass).toBe(true);
+  expect(budgetVerdict({ distance: 0.1, evidence: flat(0.979) }, limits).pass).toBe(false);
+});
+
+test("no label serves a row beyond the hard distance", () => {
+  expect(budgetVerdict({ distance: HARD_DISTANCE + 0.01, evidence: flat(1) }, limits).pass).toBe(
+    false,
+  );
+});
+
+test("a damaged record serves nothing", () => {
+  for (const alpha of [[], Array<number>(32).fill(NaN), Array<number>(32).fill(7)])
+    expect(budgetVerdict({ distance: 0.1, evidence: { labels: 3, alpha } }, limits).pass).toBe(
+      false,
+    );
+});
+
+test("alpha is read between the bin centres", () => {
+  // Centres 0.025 and 0.075: half way lies 0.05.
+  const alpha = [1, 0.9, ...Array<number>(30).fill(0)];
+  expect(
+    budgetVerdict({ distance: 0.05, evidence: { labels: 1, alpha } }, limits).alpha,
+  ).toBeCloseTo(0.95, 12);
+});
+
+test("as many passing requests explore as the bound per request needs", () => {
+  // (1 - explore) 0.02 = 0.01.
+  expect(budgetVerdict({ distance: 0.1, evidence: flat(0.98) }, limits).explore).toBeCloseTo(
+    0.5,
+    12,
+  );
+  expect(budgetVerdict({ distance: 0.1, evidence: flat(0.99) }, limits).explore).toBeCloseTo(0, 12);
+  expect(budgetVerdict({ distance: 0.1, evidence: flat(1) }, limits).explore).toBe(0);
+});
+
+const label = fc.record({
+  distance: fc.double({ min: 0, max: 1.6, noNaN: true }),
+  correct: fc.constantFrom<0 | 1>(0, 1),
+  weight: fc.double({ min: 0.1, max: 1, noNaN: true }),
+});
+
+test("a good label never lowers alpha at its distance and a bad one never raises it", () => {
+  void property(
+    "monotone in labels",
+    150,
+    fc.property(fc.array(label, { maxLength: 8 }), label, (labels, last) => {
+      const before = alphaAt(posterior(labels), last.distance);
+      const after = alphaAt(posterior([...labels, last]), last.distance);
+      const rise = last.correct === 1 ? after - before : before - after;
+      expect(rise).toBeGreaterThanOrEqual(-1e-12);
+    }),
+  );
+});
+
+test("the posterior is a distribution and alpha never rises with the distance", () => {
+  void property(
+    "posterior",
+    100,
+    fc.property(fc.array(label, { maxLength: 12 }), (labels) => {
+      const mass = posterior(labels).reduce((a, b) => a + b, 0);
+      expect(mass).toBeCloseTo(1, 9);
+      const { alpha } = evidenceOf(labels);
+      expect(alpha).toHaveLength(32);
+      for (let bin = 1; bin < 32; bin++)
+        expect(alpha[bin]!).toBeLessThanOrEqual(alpha[bin - 1]! + 1e-12);
+    }),
+  );
+});
+
+test("separable labels do no harm", () => {
+  const labels = Array.from({ length: 64 }, (_, i): LabelledReuse => ({
+    distance: i < 32 ? 0.2 : 1.2,
+    correct: i < 32 ? 1 : 0,
+  }));
+  expect(alphaAt(posterior(labels), 0.2)).toBeGreaterThan(0.97);
+  expect(alphaAt(posterior(labels), 1.2)).toBeLessThan(0.03);
+});
+
+test("only the newest 64 labels count", () => {
+  const good = Array.from({ length: 64 }, (): LabelledReuse => ({ distance: 0.3, correct: 1 }));
+  const bad = good.map((l): LabelledReuse => ({ ...l, correct: 0 }));
+  expect(posterior([...bad, ...good])).toEqual(posterior(good));
+});
+
+test("the cold-start prior serves at its distance, goes on after a good label and stops after a bad one", () => {
+  const prior = coldStartPrior(0.35, 0.02);
+  const served = (labels: readonly LabelledReuse[]) =>
+    budgetVerdict({ distance: 0.3, evidence: evidenceOf(labels, prior) }, limits).pass;
+  expect(alphaAt(prior, 0.35)).toBeCloseTo(0.98, 6);
+  expect(served([{ distance: 0.3, correct: 1 }])).toBe(true);
+  expect(served([{ distance: 0.3, correct: 0 }])).toBe(false);
+});
+
+test("the pooled prior is nine tenths of what rows have shown", () => {
+  const shown = posterior([{ distance: 0.3, correct: 1 }]);
+  const pooled = empiricalPrior([shown, UNIFORM_PRIOR]);
+  // 0.9 * (shown + 1/555) / 2 + 0.1 / 555 in the first cell.
+  expect(pooled[0]).toBeCloseTo((0.9 * (shown[0]! + 1 / 555)) / 2 + 0.1 / 555, 12);
+  expect(empiricalPrior([])).toEqual(UNIFORM_PRIOR);
+});
+
+/** Rows with hidden thresholds; each request asks one of them at a random cosine and is served or labelled. */
+function simulate(seed: number): { wrong: number; served: number; requests: number } {
+  const random = new Random(seed);
+  const rows = Array.from({ length: 25 }, () => ({
+    t: 0.7 + 0.25 * random.uniform(),
+    gamma: 20 + 40 * random.uniform(),
+    labels: [] as LabelledReuse[],
+    evidence: flat(0, 0) as Evidence,
+  }));
+  const total = { wrong: 0, served: 0, requests: 2500 };
+  for (let i = 0; i < total.requests; i++) {
+    const row = rows[Math.floor(random.uniform() * rows.length)]!;
+    const distance = 0.9 * random.uniform();
+    const p = 1 / (1 + Math.exp(-row.gamma * (cosineFromDistance(distance) - row.t)));
+    const correct = random.uniform() < p ? 1 : 0;
+    const verdict = budgetVerdict(
+      { distance, evidence: row.evidence },
+      { ...limits, coldStartDistance: 0 },
+    );
+    if (verdict.pass && random.uniform() >= verdict.explore) {
+      total.served++;
+      total.wrong += 1 - correct;
+    } else {
+      row.labels.push({ distance, correct });
+      row.evidence = evidenceOf(row.labels);
+    }
+  }
+  return total;
+}
+
+test.each([1, 2, 3])(
+  "wrong answers stay inside the budget in a simulated region, seed %i",
+  (seed) => {
+    const { wrong, served, requests } = simulate(seed);
+    const { deltaRequest } = limits;
+    const threeErrors = 3 * Math.sqrt((deltaRequest * (1 - deltaRequest)) / requests);
+    console.log(`seed ${seed}: ${served} of ${requests} served, ${wrong} wrong`);
+    expect(wrong / requests).toBeLessThanOrEqual(deltaRequest + threeErrors);
+    // An empty cache would keep the budget as well.
+    expect(served / requests).toBeGreaterThan(0.05);
+  },
+);
