@@ -38,11 +38,16 @@ export interface World {
 
 const encoder = new TextEncoder();
 const isolate = new Isolate();
+/**
+ * A late reply costs at most the look-up's deadline, so these breakers are quicker to try again than those of model
+ * upstreams; and one pause of the machine fails everything in flight, so they take more failures in a row to open.
+ */
+const LOOK_UP_BREAKER = { failuresToOpen: 20, baseOpenMs: 2_000, maxOpenMs: 30_000 };
 const dependencies: Readonly<Record<Dependency, CircuitBreaker>> = {
-  embed: new CircuitBreaker(),
-  vectors: new CircuitBreaker(),
-  store: new CircuitBreaker(),
-  region: new CircuitBreaker(),
+  embed: new CircuitBreaker(LOOK_UP_BREAKER),
+  vectors: new CircuitBreaker(LOOK_UP_BREAKER),
+  store: new CircuitBreaker(LOOK_UP_BREAKER),
+  region: new CircuitBreaker(LOOK_UP_BREAKER),
 };
 const upstreamBreakers = new Breakers();
 const retryBudgets = new Map<string, RetryBudget>();
@@ -100,6 +105,7 @@ export function worldOf(
     pepper: env.KEY_PEPPER,
     localKey: env.ENVIRONMENT === "local" ? env.LOCAL_API_KEY : undefined,
     now,
+    wait: waitFor,
   };
   const profile = embedderProfile(env.EMBEDDER);
   const ports: Ports = {
