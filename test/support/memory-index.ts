@@ -12,6 +12,7 @@ interface Row {
   readonly namespace: string;
   readonly values: Float32Array;
   readonly metadata: RowMetadata;
+  readonly indexed: ReturnType<typeof indexedValues>;
 }
 
 const INDEXED = { fp: "string", role: "number" } as const;
@@ -33,22 +34,24 @@ export class MemoryIndex {
   upsert(entry: EntryInsert, more: RowMetadata = {}): void {
     const before = this.rows.get(entry.id);
     if (before !== undefined && before.metadata["t"] !== entry.tenant) this.takeovers++;
+    const metadata = {
+      t: entry.tenant,
+      ansId: entry.ansId,
+      role: entry.role,
+      fp: entry.fp,
+      lang: entry.lang,
+      q: entry.question,
+      at: entry.createdAt,
+      exp: entry.expiresAt,
+      n: 1,
+      ...more,
+    };
     this.rows.set(entry.id, {
       id: entry.id,
       namespace: entry.namespace,
       values: decodeFloats(entry.vector),
-      metadata: {
-        t: entry.tenant,
-        ansId: entry.ansId,
-        role: entry.role,
-        fp: entry.fp,
-        lang: entry.lang,
-        q: entry.question,
-        at: entry.createdAt,
-        exp: entry.expiresAt,
-        n: 1,
-        ...more,
-      },
+      metadata,
+      indexed: indexedValues(metadata, INDEXED),
     });
   }
 
@@ -66,7 +69,7 @@ export class MemoryIndex {
     for (const row of this.rows.values()) {
       const elsewhere = namespace !== undefined && row.namespace !== namespace;
       if (elsewhere && !this.ignoresNamespaces) continue;
-      if (!passes(indexedValues(row.metadata, INDEXED))) continue;
+      if (!passes(row.indexed)) continue;
       let score = 0;
       for (let i = 0; i < vector.length; i++) score += row.values[i]! * vector[i]!;
       matches.push({

@@ -30,10 +30,25 @@ interface Part {
   }[];
 }
 
-export async function readReply(pending: Promise<Response>, elapsed: () => number): Promise<Reply> {
+export type BodyReader = ReadableStreamDefaultReader<Uint8Array>;
+
+/** @param onReader gets the body's reader, for clients that leave */
+export async function readReply(
+  pending: Promise<Response>,
+  elapsed: () => number,
+  onReader?: (reader: BodyReader) => void,
+): Promise<Reply> {
   const response = await pending;
   const firstMs = elapsed();
-  const body = await response.text();
+  let body = "";
+  if (response.body !== null) {
+    const reader: BodyReader = response.body.getReader();
+    onReader?.(reader);
+    const decoder = new TextDecoder();
+    for (let read = await reader.read(); !read.done; read = await reader.read())
+      body += decoder.decode(read.value, { stream: true });
+    body += decoder.decode();
+  }
   const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
   const parts = isStream ? body.split("\n\n").flatMap(partOf) : partOf(`data: ${body}`);
   const choices = parts.flatMap((part) => part.choices ?? []);
@@ -55,8 +70,10 @@ export async function readReply(pending: Promise<Response>, elapsed: () => numbe
 }
 
 function partOf(event: string): Part[] {
+  const data = event.trim().slice("data: ".length);
+  if (!data.startsWith("{")) return [];
   try {
-    return [JSON.parse(event.trim().slice("data: ".length)) as Part];
+    return [JSON.parse(data) as Part];
   } catch {
     return [];
   }

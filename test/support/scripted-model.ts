@@ -57,7 +57,7 @@ export class ScriptedModel {
   }
 
   #stream(
-    events: readonly string[],
+    parts: readonly string[],
     { breaksAfter, pieceMs = 20 }: Script,
     signal: AbortSignal,
     wait: Wait,
@@ -69,9 +69,9 @@ export class ScriptedModel {
           if (sent > 0) await wait(pieceMs);
           if (signal.aborted) return controller.error(signal.reason);
           if (sent === breaksAfter) return controller.error(new Error("connection reset"));
-          const event = events[sent++];
-          if (event === undefined) controller.close();
-          else controller.enqueue(new TextEncoder().encode(event));
+          const part = parts[sent++];
+          if (part === undefined) controller.close();
+          else controller.enqueue(new TextEncoder().encode(part));
         },
         cancel: () => {
           this.cancelled++;

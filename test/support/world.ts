@@ -21,11 +21,11 @@ import { type RegionConfig, regionObjectName } from "../../src/worker/regions.ts
 import { type RegionLink } from "../../src/worker/reports.ts";
 import { CircuitBreaker, guarded } from "../../src/worker/upstream/breaker.ts";
 import { withDeadline } from "../../src/worker/upstream/deadline.ts";
-import { FakeClock } from "../unit/worker/fake-clock.ts";
 import { MemoryIndex } from "./memory-index.ts";
 import { MemoryRegion, type RegionOptions } from "./memory-region.ts";
-import { type Reply, readReply } from "./reply.ts";
+import { type BodyReader, type Reply, readReply } from "./reply.ts";
 import { ScriptedModel } from "./scripted-model.ts";
+import { VirtualClock } from "./virtual-clock.ts";
 
 // A virtual clock may move only when nothing is running. WebCrypto computes on threads that no clock can see, so in this
 // world it computes in place.
@@ -59,6 +59,7 @@ export interface Ask {
   readonly region?: string;
   readonly isolate?: Isolate;
   readonly signal?: AbortSignal;
+  readonly onReader?: (reader: BodyReader) => void;
   /** The bytes on the wire, where they must not be what JSON.stringify gives. */
   readonly raw?: string;
 }
@@ -67,7 +68,7 @@ export interface Ask {
 const START = 1_795_132_800_000;
 
 export class World {
-  readonly clock = new FakeClock();
+  readonly clock = new VirtualClock(START);
   readonly config: Config;
   readonly source: Source;
   readonly dimensions: number;
@@ -88,6 +89,8 @@ export class World {
   isolate: Isolate;
   policy: Policy = greedyPolicy(0.95);
   draws: () => number = () => 0.5;
+  /** Objects that a write took from another tenant. */
+  storeTakeovers = 0;
   /** Texts embedded, in order. */
   readonly embedded: string[] = [];
   /** Versions that refreshPolicy was called with. */
@@ -106,19 +109,13 @@ export class World {
   };
   #tasks: Promise<unknown>[] = [];
 
-  private constructor({ source, dimensions = 64, onReport, config = {} }: WorldOptions) {
+  constructor({ source, dimensions = 64, onReport, config = {} }: WorldOptions = {}) {
     this.source = source ?? { answerChat, Isolate };
     this.dimensions = dimensions;
     this.index = new MemoryIndex(dimensions);
     this.isolate = new this.source.Isolate();
     this.config = parseConfig(config, { environment: "local" });
     this.#onReport = onReport;
-  }
-
-  static async begin(options: WorldOptions = {}): Promise<World> {
-    const world = new World(options);
-    await world.clock.advance(START);
-    return world;
   }
 
   /** One request, from arrival to the last byte; time passes as far as that needs. */
@@ -129,7 +126,7 @@ export class World {
   /** The same without moving the clock, for requests that overlap. */
   begin(prompt: string, ask: Ask = {}): Promise<Reply> {
     const since = this.clock.now();
-    return readReply(this.open(prompt, ask), () => this.clock.now() - since);
+    return readReply(this.open(prompt, ask), () => this.clock.now() - since, ask.onReader);
   }
 
   /** The response before its body is read. */
@@ -259,13 +256,12 @@ export class World {
       },
       answers: {
         get: (key) => hop("store", () => this.find(key)),
-        put: (key, body) => hop("store", () => void this.store.set(key, body)),
+        put: (key, body) => hop("store", () => this.#put(key, body)),
       },
       link: (region, tenant): RegionLink => {
         const object = this.#regionOf(region, tenant);
         return {
-          // What crosses to an object is a copy.
-          report: (report) => hop("region", () => object.report(structuredClone(report))),
+          report: (report) => hop("region", () => object.report(report)),
           sync: (cursor) => hop("region", () => object.sync(cursor)),
         };
       },
@@ -276,6 +272,13 @@ export class World {
       },
       callModel: (call) => this.model.answer(call, wait),
     };
+  }
+
+  #put(key: string, body: string): void {
+    const tenantOf = (text: string) => (JSON.parse(text) as { readonly tenant: string }).tenant;
+    const before = this.store.get(key);
+    if (before !== undefined && tenantOf(before) !== tenantOf(body)) this.storeTakeovers++;
+    this.store.set(key, body);
   }
 
   /** As bindings.ts does it. */

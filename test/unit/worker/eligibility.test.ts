@@ -1,5 +1,4 @@
 // The table that decides whether the cache may take part, row by row, and the default for whatever is not in it.
-import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { DEFAULT_SETTINGS, type TenantSettings } from "../../../src/durable/tenant.ts";
 import { Random } from "../../../src/policy/random.ts";
@@ -82,9 +81,8 @@ describe("fields", () => {
   });
 
   test("null is as good as absent, for every field that may be absent", () => {
-    for (const field of Object.keys(FIELDS))
-      if (!["model", "messages"].includes(field))
-        expect([field, verdict({ [field]: null })]).toEqual([field, OPEN]);
+    const optional = Object.keys(FIELDS).filter((field) => !["model", "messages"].includes(field));
+    expect(optional.filter((field) => verdict({ [field]: null }) !== OPEN)).toEqual([]);
   });
 
   test("no field of the table is without a row here", () => {
@@ -218,23 +216,27 @@ test("10,000 requests with a field nobody knows are bypassed, and their bytes ar
   console.log(`unknown fields: seed ${seed}`);
   const random = new Random(seed);
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random.uniform() * items.length)]!;
-  const alphabet = [..."abcxyz_-. $0é\u{1F600}"];
+  const alphabet = ["a", "b", "c", "x", "_", "-", ".", " ", "$", "0", "\u00e9", "\u{1f600}"];
   const word = () =>
     Array.from({ length: 1 + (random.next() % 12) }, () => pick(alphabet)).join("");
   const known = Object.keys(FIELDS);
-  const world = await World.begin();
+  const world = new World();
   world.model.script = () => ({ text: "Paris", firstByteMs: 0 });
-  for (let i = 0; i < 10_000; i++) {
+  const requests = Array.from({ length: 10_000 }, () => {
     // Half of them look like a field that is known.
-    const name = random.uniform() < 0.5 ? word() : pick(known) + pick(["s", "_", " ", "é", ".x"]);
+    const near = pick(known) + pick(["s", "_", " ", "\u00e9", ".x"]);
+    const name = random.uniform() < 0.5 ? word() : near;
     const value = pick<unknown>([null, 0, 1, "x", true, [], {}, { type: "text" }]);
-    if (Object.hasOwn(FIELDS, name)) continue;
-    const raw = `{"model":"velo-demo", "messages":[{"role":"user","content":"${QUESTION}"}],${JSON.stringify({ [name]: value }).slice(1)}`;
-    const reply = await world.ask("", { raw });
-    expect([name, reply.result]).toEqual([name, "BYPASS"]);
-    const sent = world.model.calls.pop()!;
-    const digest = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
-    expect(digest(sent.raw)).toBe(digest(raw));
+    return `{"model":"velo-demo", "messages":[{"role":"user","content":"${QUESTION}"}],${JSON.stringify({ [name]: value }).slice(1)}`;
+  });
+  for (let i = 0; i < requests.length; i += 100) {
+    const batch = requests.slice(i, i + 100);
+    const replies = await world.clock.run(
+      Promise.all(batch.map((raw) => world.begin("", { raw }))),
+    );
+    expect(replies.filter(({ result }) => result !== "BYPASS")).toEqual([]);
+    const sent = world.model.calls.splice(0).map(({ raw }) => new TextDecoder().decode(raw));
+    expect(sent).toEqual(batch);
   }
   await world.settleAll();
   expect([world.store.size, world.index.queries]).toEqual([0, 0]);

@@ -7,7 +7,7 @@ const CAPITAL = "What is the capital of France?";
 const REPHRASED = "Tell me the capital of France";
 
 async function answered(ask: Ask = {}): Promise<World> {
-  const world = await World.begin();
+  const world = new World();
   world.alike(REPHRASED, CAPITAL, 0.97);
   await world.ask(CAPITAL, ask);
   await world.settleAll();
@@ -40,7 +40,7 @@ describe("cache controls", () => {
   });
 
   test("store: false is as good as no-store", async () => {
-    const world = await World.begin();
+    const world = new World();
     await world.ask(CAPITAL, { body: { store: false } });
     await world.settleAll();
     expect([world.store.size, world.index.rows.size]).toEqual([0, 0]);
@@ -86,7 +86,7 @@ describe("cache controls", () => {
   });
 
   test("the cache object works and never reaches the model; the rest arrives as it was sent", async () => {
-    const world = await World.begin();
+    const world = new World();
     const body = { top_p: 0.3, cache: { "no-store": true, namespace: "n" } };
     await world.ask(CAPITAL, { body });
     await world.settleAll();
@@ -122,7 +122,7 @@ describe("a stored answer that does not fit the request", () => {
       ["no JSON", "MISS"],
       ['{"capital":"Paris"}', "HIT-EXACT"],
     ] as const) {
-      const world = await World.begin();
+      const world = new World();
       world.model.script = () => ({ text });
       const body = { response_format: { type: "json_object" } };
       await world.ask(CAPITAL, { body });
@@ -138,7 +138,7 @@ describe("what the cache leaves alone", () => {
     ["tools", { tools: [{ type: "function", function: { name: "f" } }] }, "tools"],
     ["several choices", { n: 2 }, "field:n"],
   ])("%s: forwarded byte for byte, looked up nowhere", async (_what, fields, reason) => {
-    const world = await World.begin();
+    const world = new World();
     // Spaces and an order of fields that no JSON.stringify would give.
     const raw = `{ "messages":[{"content":"${CAPITAL}", "role":"user"}],\n "model":"velo-demo", ${JSON.stringify(fields).slice(1)}`;
     const reply = await world.ask(CAPITAL, { raw });
@@ -149,7 +149,7 @@ describe("what the cache leaves alone", () => {
   });
 
   test("history is matched exactly, never by meaning", async () => {
-    const world = await World.begin();
+    const world = new World();
     const history = (last: string, earlier = "hello") => ({
       body: {
         messages: [
@@ -185,12 +185,11 @@ describe("what the cache leaves alone", () => {
     ["an error with status 200", { body: '{"error":{"message":"no","code":"oops"}}' }],
   ])("an answer that is %s is passed on and not stored", async (_what, script) => {
     for (const stream of [true, false]) {
-      const world = await World.begin();
+      const world = new World();
       world.model.script = () => script;
       const reply = await world.ask(CAPITAL, { body: { stream } });
       expect(reply.status).toBe(script.status ?? 200);
-      if (script.body) expect(reply.body).toBe(script.body);
-      expect(reply.text).toBe(script.body ? "" : script.text);
+      expect(script.body === undefined ? reply.text : reply.body).toBe(script.body ?? script.text);
       await world.settleAll();
       expect([world.store.size, world.index.rows.size]).toEqual([0, 0]);
     }
@@ -201,7 +200,7 @@ describe("what the cache leaves alone", () => {
       { text: "Paris", breaksAfter: 2 },
       { text: "Paris", done: false },
     ]) {
-      const world = await World.begin();
+      const world = new World();
       world.model.script = () => script;
       const reply = await world.ask(CAPITAL, { body: { stream: true } });
       expect(reply.text).toMatch(/^Pari/);
@@ -214,7 +213,7 @@ describe("what the cache leaves alone", () => {
 
   test("personal data is cached for nobody but the user it belongs to", async () => {
     const prompt = "Is ann@example.com a valid address?";
-    const world = await World.begin();
+    const world = new World();
     expect(await world.ask(prompt)).toMatchObject({
       result: "BYPASS",
       reason: "personal-data:email",

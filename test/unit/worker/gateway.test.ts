@@ -8,7 +8,7 @@ const REPHRASED = "Tell me the capital of France";
 
 /** A world in which CAPITAL has been answered, and REPHRASED means the same (cosine 0.97, distance 0.245). */
 async function answered(ask: Ask = {}): Promise<World> {
-  const world = await World.begin();
+  const world = new World();
   world.alike(REPHRASED, CAPITAL, 0.97);
   await world.ask(CAPITAL, ask);
   await world.settleAll();
@@ -52,7 +52,7 @@ describe("a repeat", () => {
   });
 
   test("needs neither the store nor the embedder within 5 s of the answer", async () => {
-    const world = await World.begin();
+    const world = new World();
     await world.ask(CAPITAL);
     const before = world.embedded.length;
     const reply = await world.ask(CAPITAL);
@@ -86,7 +86,7 @@ describe("a rephrasing", () => {
   });
 
   test("finds rows that the index does not show yet: its own isolate's, and by sync another's", async () => {
-    const world = await World.begin();
+    const world = new World();
     world.alike(REPHRASED, CAPITAL, 0.97);
     world.indexLagMs = 60_000;
     await world.ask(CAPITAL);
@@ -98,7 +98,7 @@ describe("a rephrasing", () => {
   });
 
   test("is not served with a changed number, however near its vector", async () => {
-    const world = await World.begin();
+    const world = new World();
     world.alike("What is 5 percent of 80?", "What is 6 percent of 80?", 0.999);
     await world.ask("What is 6 percent of 80?");
     await world.settleAll();
@@ -185,7 +185,7 @@ describe("a tenant's setting", () => {
   });
 
   test("cacheSampled off leaves requests with a temperature alone, and serves temperature 0", async () => {
-    const world = await World.begin();
+    const world = new World();
     const key = keyOf("acme", { cacheSampled: false });
     expect(await shown(world.ask(CAPITAL, { key }))).toBe("BYPASS sampled");
     expect(await shown(world.ask(CAPITAL, { key, body: { temperature: 1 } }))).toBe(
@@ -196,7 +196,7 @@ describe("a tenant's setting", () => {
   });
 
   test("userScope keeps each user's answers apart", async () => {
-    const world = await World.begin();
+    const world = new World();
     const key = keyOf("acme", { userScope: true });
     world.alike(REPHRASED, CAPITAL, 0.97);
     await world.ask(CAPITAL, { key, body: { user: "ann" } });
@@ -210,7 +210,7 @@ describe("a tenant's setting", () => {
 
   test("domain decides whether two regions share answers", async () => {
     for (const domain of ["region", "shared"] as const) {
-      const world = await World.begin();
+      const world = new World();
       const key = keyOf("acme", { domain });
       world.alike(REPHRASED, CAPITAL, 0.97);
       await world.ask(CAPITAL, { key, region: "us" });
@@ -257,7 +257,7 @@ test("a kill switch of the region stops serving at once and leaves the model", a
 });
 
 test("learnOff stops experiences and keeps receipts", async () => {
-  const world = await World.begin();
+  const world = new World();
   world.region().switches = { ...world.region().switches, learnOff: true };
   await world.ask(CAPITAL);
   await world.settleAll();
