@@ -14,6 +14,8 @@ const element = (id) => document.getElementById(id);
 /** Requests seen at each poll: [time, total]. */
 let polls = [];
 let openId = null;
+/** Ids in the list, so that it is only rebuilt, and focus and selection lost, when it changes. */
+let listed = "";
 
 let token = new URLSearchParams(location.hash.slice(1)).get("token");
 if (token) {
@@ -78,7 +80,7 @@ function show(live) {
   text("served", percent(hits, totals.requests));
   text(
     "served-detail",
-    `${count(totals.byKind["HIT-EXACT"] ?? 0)} repeats, ${count(totals.byKind["HIT-SEMANTIC"] ?? 0)} rephrased`,
+    `repeats ${count(totals.byKind["HIT-EXACT"] ?? 0)}, rephrased ${count(totals.byKind["HIT-SEMANTIC"] ?? 0)}`,
   );
   waits("wait-cache", totals.delays, ["HIT-EXACT", "HIT-SEMANTIC"]);
   waits("wait-model", totals.delays, ["MISS", "BYPASS", "AUGMENTED"]);
@@ -87,7 +89,7 @@ function show(live) {
   text("saving", dollars(totals.savedUsd - totals.overheadUsd));
   text(
     "saving-detail",
-    `${dollars(totals.savedUsd)} not paid to models, ${dollars(totals.overheadUsd)} for the cache`,
+    `${dollars(totals.savedUsd)} saved, ${dollars(totals.overheadUsd)} spent on it`,
   );
 
   shares(totals);
@@ -116,7 +118,7 @@ function sum(all) {
     for (const key of Object.keys(out)) if (typeof out[key] === "number") out[key] += totals[key];
     for (const [kind, n] of Object.entries(totals.byKind))
       out.byKind[kind] = (out.byKind[kind] ?? 0) + n;
-    for (const [kind, buckets] of Object.entries(totals.delays)) {
+    for (const [kind, buckets] of Object.entries(totals.delays ?? {})) {
       const into = (out.delays[kind] ??= []);
       buckets.forEach((n, i) => (into[i] = (into[i] ?? 0) + n));
     }
@@ -190,6 +192,9 @@ function decisions(receipts) {
   // While someone reads a decision the list stands still.
   if (openId !== null && newest.some(({ id }) => id === openId)) return;
   openId = null;
+  const ids = newest.map(({ id }) => id).join();
+  if (ids === listed) return;
+  listed = ids;
   element("decisions").replaceChildren(...newest.map(decision));
 }
 
@@ -197,18 +202,15 @@ function decision({ id, at, body }) {
   const item = document.createElement("li");
   const details = document.createElement("details");
   const summary = document.createElement("summary");
-  const time = tag("time", new Date(at).toLocaleTimeString());
+  const time = tag("time", new Date(at).toLocaleTimeString([], { hourCycle: "h23" }));
   time.dateTime = new Date(at).toISOString();
   const badge = tag("span", body.kind, `badge ${Object.hasOwn(KINDS, body.kind) ? body.kind : ""}`);
   const question = tag("span", body.question || "(not read)", "question");
+  if (Object.hasOwn(KINDS, body.kind)) badge.title = KINDS[body.kind];
   if (body.reason) question.append(" ", tag("span", body.reason, "reason"));
-  summary.append(
-    time,
-    badge,
-    tag("span", body.region, "region quiet"),
-    question,
-    tag("span", `+${duration(body.overheadMs)}`, "wait"),
-  );
+  const wait = tag("span", `+${duration(body.overheadMs)}`, "wait");
+  wait.title = "added before the answer or the model's turn";
+  summary.append(time, badge, tag("span", body.region, "region quiet"), question, wait);
   details.append(summary, explanation(id, body));
   details.addEventListener("toggle", () => {
     openId = details.open ? id : openId === id ? null : openId;
@@ -272,7 +274,7 @@ const text = (id, value) => {
 const count = (n) => Math.round(n).toLocaleString("en");
 const percent = (part, whole) => `${whole > 0 ? ((100 * part) / whole).toFixed(1) : "0"} %`;
 const dollars = (usd) =>
-  `${usd < 0 ? "-" : ""}$${Math.abs(usd) >= 1 ? Math.abs(usd).toFixed(2) : Math.abs(usd).toFixed(5)}`;
+  `${usd < 0 ? "-" : ""}$${usd === 0 ? 0 : Math.abs(usd).toFixed(Math.abs(usd) >= 1 ? 2 : 5)}`;
 const duration = (ms) =>
   ms === null ? "–" : ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 
