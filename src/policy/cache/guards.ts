@@ -5,9 +5,10 @@ import { type Names, monthsConflict, namesConflict, namesOf } from "./guards/nam
 import { type NumberFact } from "./guards/number-values.ts";
 import { numbersOf } from "./guards/numbers.ts";
 import { type Polarity, polarityConflict, polarityOf } from "./guards/polarity.ts";
-import { type References, referencesOf } from "./guards/references.ts";
+import { type References, isStory, referencesOf } from "./guards/references.ts";
 import {
   type Structure,
+  additionConflict,
   aspectConflict,
   directionConflict,
   structureOf,
@@ -84,6 +85,7 @@ interface Reading {
   readonly names: Names;
   readonly structure: Structure;
   readonly references: References;
+  readonly isStory: boolean;
 }
 
 function readingOf(text: string, lang: string): Reading {
@@ -97,6 +99,7 @@ function readingOf(text: string, lang: string): Reading {
     names: namesOf(text, tokens, lang),
     structure: structureOf(tokens, lang),
     references: referencesOf(tokens, numbers.length),
+    isStory: isStory(tokens, numbers.length),
   };
 }
 
@@ -107,7 +110,12 @@ function contentVerdicts(a: Reading, b: Reading): readonly GuardVerdict[] {
     verdict("date", monthsConflict(a.names, b.names)),
     verdict("unit", unitConflict(a, b)),
     verdict("polarity", polarityConflict(a.polarity, b.polarity)),
-    verdict("entity", namesConflict(a.names, b.names) ?? subjectConflict(a.structure, b.structure)),
+    verdict(
+      "entity",
+      namesConflict(a.names, b.names) ??
+        subjectConflict(a.structure, b.structure) ??
+        (a.isStory && b.isStory ? additionConflict(a.structure, b.structure) : null),
+    ),
     verdict("direction", directionConflict(a.structure, b.structure)),
     verdict("aspect", aspectConflict(a.structure, b.structure)),
     verdict("freshness", mentioned(a.references.fresh ?? b.references.fresh)),

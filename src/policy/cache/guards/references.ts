@@ -7,7 +7,7 @@ const set = (words: string) => new Set(words.split(" "));
 const FRESH_WORDS = set(
   "today tonight tomorrow yesterday latest newest currently nowadays upcoming ongoing weather forecast news " +
     "heute morgen gestern heutige aktuell aktuelle aktuellen aktueller neueste neuesten derzeit momentan wetter nachrichten " +
-    "hoy mañana ayer actual actualmente último últimas tiempo noticias clima " +
+    "hoy mañana ayer actual actualmente último últimas noticias clima " +
     "aujourd'hui demain hier actuel actuelle actuellement dernières météo actualités " +
     "сегодня завтра вчера сейчас текущий текущая последние новости погода актуальный",
 );
@@ -69,10 +69,14 @@ export interface References {
   readonly personal: string | null;
 }
 
+/** Whether a text of so many tokens and numbers explains itself. */
+export function isStory(tokens: readonly Token[], numbers: number): boolean {
+  return numbers >= STORY_NUMBERS && wordsOf(tokens).length >= STORY_WORDS;
+}
+
 export function referencesOf(tokens: readonly Token[], numbers: number): References {
+  if (isStory(tokens, numbers)) return { fresh: null, personal: null };
   const words = wordsOf(tokens).map((token) => token.lower);
-  const isStory = numbers >= STORY_NUMBERS && words.length >= STORY_WORDS;
-  if (isStory) return { fresh: null, personal: null };
   const han = words.filter((word) => /\p{Script=Han}/u.test(word)).join("");
   return {
     fresh: freshWord(words, numbers) ?? FRESH_HAN.exec(han)?.[0] ?? null,

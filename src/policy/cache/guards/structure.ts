@@ -6,8 +6,10 @@ import { type Token, wordsOf } from "./tokens.ts";
 
 export interface Structure {
   readonly words: readonly string[];
-  /** Content words, without endings. */
+  /** Content words, without endings; in Chinese pairs of neighbouring characters. */
   readonly content: ReadonlySet<string>;
+  /** Most words are single Chinese characters. */
+  readonly isHan: boolean;
   /** "x>y" for each "from x to y", "x to y", "x than y". */
   readonly arrows: ReadonlySet<string>;
   /** Who, when, where, why, how, how many, ... when the question opens with it. */
@@ -23,6 +25,7 @@ const TO = setOf("to into nach zu in auf ins a hacia vers à en в на до 到
 const BETWEEN = setOf("to into than als que чем over 到");
 /** Particles and askings that a Chinese rephrasing adds or drops. */
 const HAN_FILLERS = setOf("的 了 吗 呢 吧 啊 请 问 如 何 怎 么 样 是 为");
+const HAN_ASKINGS = setOf("什么 多少 哪里 哪个 哪些 可以 一个 时候 有什 有多 在哪 是否 能否");
 /** "How many days" is "the number of days". */
 const QUANTITIES = setOf("many much number amount count total percent some please");
 /** Between these, order means nothing. */
@@ -32,10 +35,31 @@ const SYMMETRIC = setOf(
 const ARTICLES = setOf("the a an der die das den dem ein eine el la los las un una le les une of");
 
 export function structureOf(tokens: readonly Token[], lang: string): Structure {
-  const written = wordsOf(tokens).filter((token) => !HAN_FILLERS.has(token.lower));
+  const all = wordsOf(tokens);
+  const written = all.filter((token) => !HAN_FILLERS.has(token.lower));
   const words = written.map((token) => bareForm(token.lower));
-  const content = new Set(words.filter((_, at) => isContent(written[at]!, lang)));
-  return { words, content, arrows: arrowsOf(words), aspect: aspectOf(words, lang) };
+  const isHan = 2 * words.filter((word) => HAN.test(word)).length > words.length;
+  const content = isHan
+    ? hanContent(words)
+    : new Set(words.filter((_, at) => isContent(written[at]!, lang)));
+  const aspect = aspectOf(
+    all.map((token) => token.lower),
+    lang,
+  );
+  return { words, content, isHan, arrows: arrowsOf(words), aspect };
+}
+
+const HAN = /^\p{Script=Han}/u;
+
+/** A character alone means little and occurs everywhere; two that stand together are a word more often than not. */
+function hanContent(words: readonly string[]): ReadonlySet<string> {
+  const content = new Set<string>();
+  for (const [at, word] of words.entries()) {
+    const pair = word + (words[at + 1] ?? "");
+    if (!HAN.test(word)) content.add(word);
+    else if (HAN.test(words[at + 1] ?? "") && !HAN_ASKINGS.has(pair)) content.add(pair);
+  }
+  return content;
 }
 
 /** Numbers have a guard of their own. */
@@ -82,13 +106,24 @@ export function subjectConflict(a: Structure, b: Structure): string | null {
   const hasContent = a.content.size > 0 && b.content.size > 0;
   if (hasContent && onlyA.length === a.content.size) return "no word in common";
   if (a.words.length > SHORT_WORDS || b.words.length > SHORT_WORDS) return null;
-  if (/\p{Script=Han}/u.test(a.words[0] ?? "")) return replacedHan(a.words, b.words);
+  if (a.isHan && b.isHan) return replacedHan(a.words, b.words);
   if (onlyA.length !== 1 || onlyB.length !== 1 || areForms(onlyA[0]!, onlyB[0]!)) return null;
   return `${onlyA[0]} against ${onlyB[0]}`;
 }
 
 function missingFrom(known: ReadonlySet<string>, words: ReadonlySet<string>): readonly string[] {
   return [...words].filter((word) => !known.has(word));
+}
+
+/**
+ * For texts that tell a story: one is the other with words added. Rephrasing trades words; a story with a sentence more is
+ * another problem, though it holds the same numbers.
+ */
+export function additionConflict(a: Structure, b: Structure): string | null {
+  const onlyA = missingFrom(b.content, a.content);
+  const onlyB = missingFrom(a.content, b.content);
+  const isAddition = (onlyA.length === 0) !== (onlyB.length === 0);
+  return isAddition ? `${[...onlyA, ...onlyB].slice(0, 3).join(", ")} added` : null;
 }
 
 /** Endings of verbs, adjectives and their nouns; the last consonant may be doubled. Names end otherwise: Niger, Nigeria. */

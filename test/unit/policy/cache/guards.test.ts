@@ -55,6 +55,13 @@ test.each([
   ["direction", "从北京到上海多远？", "从上海到北京多远？"],
   ["aspect", "Who invented the telephone?", "When was the telephone invented?"],
   ["aspect", "Is water wet?", "Why is water wet?"],
+  ["aspect", "谁发明了电话？", "为什么发明了电话？"],
+  ["entity", "水的沸点是多少？", "法国有哪些河流？"],
+  [
+    "entity",
+    "Ann runs 3 miles on each of 5 days and then walks home. How many miles does Ann run in the week?",
+    "Ann runs 3 miles on each of 5 days and then walks home. She runs back again as well. How many miles does Ann run in the week?",
+  ],
 ])("%s: %j is not %j", (guard, asked, stored) => {
   expect(failing(asked, stored)).toContain(guard);
   expect(failing(stored, asked)).toContain(guard);
