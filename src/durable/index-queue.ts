@@ -93,10 +93,9 @@ export class IndexQueue {
     this.#failures = 0;
     // Nothing written and nothing awaited: the batches are as visible as they will ever be.
     const settled = mutationId === null && this.#awaiting.length === 0;
-    this.#state.commit((state) => {
-      const dropped = this.#recordRefusals(state, queued, refused, now);
-      return { ...state, dropped, indexed: upTo, visible: settled ? upTo : state.visible };
-    });
+    if (refused.size > 0 || queued.some(({ attempts }) => attempts > 0))
+      this.#state.commit((state) => this.#recordRefusals(state, queued, refused, now));
+    this.#state.note({ indexed: upTo, ...(settled && { visible: upTo }) });
     if (settled) this.fresh.settle(upTo);
     else this.#awaiting.push({ seq: upTo, mutationId: mutationId ?? "", at: now });
     await this.#removeGhosts(queued.map(({ row }) => row));
@@ -122,7 +121,7 @@ export class IndexQueue {
     );
     if (shown === undefined) return;
     this.#awaiting = this.#awaiting.filter(({ seq }) => seq > shown.seq);
-    this.#ledger.trim({ visible: Math.max(shown.seq, this.#state.value.visible) });
+    this.#state.note({ visible: Math.max(shown.seq, this.#state.value.visible) });
     this.fresh.settle(shown.seq);
   }
 
@@ -243,13 +242,13 @@ export class IndexQueue {
       .map(({ body, attempts }) => ({ row: JSON.parse(body) as EntryInsert, attempts }));
   }
 
-  /** For inside a transaction; returns the new drop counts. */
+  /** For inside a transaction. */
   #recordRefusals(
     state: RegionState,
     queued: readonly QueuedRow[],
     refused: ReadonlyMap<string, string>,
     now: number,
-  ): RegionState["dropped"] {
+  ): RegionState {
     let given = 0;
     for (const { row, attempts } of queued) {
       const error = refused.get(row.id);
@@ -273,9 +272,8 @@ export class IndexQueue {
         error.slice(0, 300),
       );
     }
-    return given === 0
-      ? state.dropped
-      : { ...state.dropped, "index refused": (state.dropped["index refused"] ?? 0) + given };
+    const before = state.dropped["index refused"] ?? 0;
+    return { ...state, dropped: { ...state.dropped, "index refused": before + given } };
   }
 
   #backOff(now: number): void {

@@ -210,9 +210,9 @@ export class Ledger {
     this.#remember(ids, now);
   }
 
-  /** Moves watermarks and deletes the batches that are applied, packed and visible. */
-  trim(change: Partial<Pick<RegionState, "visible">> = {}): void {
-    this.#state.commit((state) => this.#trimmed({ ...state, ...change }));
+  /** Deletes the batches that are applied, packed and visible. */
+  trim(): void {
+    this.#state.commit((state) => this.#trimmed(state));
   }
 
   #trimmed(state: RegionState): RegionState {

@@ -23,7 +23,7 @@ export interface RegionSettings extends EvictionSettings {
 export const REGION_SETTINGS: RegionSettings = {
   pack: { experiences: 300, ageMs: 60_000 },
   capBytes: 10e9,
-  workDelayMs: 1_000,
+  workDelayMs: 3_000,
   capacity: 200_000,
   graceMs: 600_000,
 };

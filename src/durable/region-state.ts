@@ -1,5 +1,5 @@
 // Everything a region object knows besides its tables: one JSON row, so that however much an alarm changes costs one
-// row written. Memory holds a copy that follows the row, never the other way round.
+// row written. Memory holds a copy that follows the row; only two watermarks may run ahead of it.
 import { type RowValue } from "../policy/cache/cache-value.ts";
 import { type BackendState, type KillSwitches, type LiveView, type Report } from "./report.ts";
 import { readMeta, type SqlStore, writeMeta } from "./rows.ts";
@@ -107,6 +107,14 @@ export class StateRow {
 
   get value(): RegionState {
     return this.#value;
+  }
+
+  /**
+   * Moves watermarks in memory alone; the next commit writes them. A crash before that only means that rows are told
+   * to the index once more, and offered to isolates a little longer.
+   */
+  note(change: Partial<Pick<RegionState, "indexed" | "visible">>): void {
+    this.#value = { ...this.#value, ...change };
   }
 
   /** Runs `work` and writes the state it returns in one transaction; memory follows only when that went through. */

@@ -1,11 +1,10 @@
-// A region object's core on node:sqlite with an index and a bucket in memory, a clock that is set by hand, and a fault
-// that strikes at the n-th statement or call.
-import { DatabaseSync } from "node:sqlite";
+// A region object's core with an index and a bucket in memory, a clock that is set by hand, and a fault that strikes at
+// the n-th statement or call. It runs in Node on node:sqlite (node-rig.ts) and in workerd on a Durable Object's storage.
 import { type IndexedVector, type VectorIndex } from "../../src/durable/vector-index.ts";
 import { type ObjectStore } from "../../src/durable/packs.ts";
 import { REGION_SETTINGS, RegionCore, type RegionSettings } from "../../src/durable/region-core.ts";
 import { type EntryInsert, type EntryUse, type Report } from "../../src/durable/report.ts";
-import { type SqlRow, type SqlStore, type SqlValue } from "../../src/durable/rows.ts";
+import { type SqlStore, type SqlValue } from "../../src/durable/rows.ts";
 import { type Experience, type Outcome } from "../../src/policy/experience.ts";
 import { encodeFloats } from "../../src/policy/half.ts";
 
@@ -23,53 +22,11 @@ export class Fault {
   }
 }
 
-export interface NodeStore extends SqlStore {
-  readonly db: DatabaseSync;
+/** A store that a fault strikes after a statement, and whose size can be made up. */
+export interface TestStore extends SqlStore {
   fault: Fault;
   /** What `bytes` answers; the database's own size when null. */
   pretendBytes: number | null;
-}
-
-export function nodeStore(db = new DatabaseSync(":memory:")): NodeStore {
-  const statements = new Map<string, ReturnType<DatabaseSync["prepare"]>>();
-  let open = false;
-  return {
-    db,
-    fault: new Fault(),
-    pretendBytes: null,
-    exec<T extends SqlRow>(query: string, ...values: SqlValue[]): T[] {
-      let statement = statements.get(query);
-      if (statement === undefined) {
-        statement = db.prepare(query);
-        statements.set(query, statement);
-      }
-      const rows = statement.all(...values) as T[];
-      // After the statement: what it wrote is there, and only a transaction takes it back.
-      this.fault.step();
-      return rows;
-    },
-    transaction<T>(work: () => T): T {
-      if (open) throw new Error("nested transaction");
-      open = true;
-      db.exec("BEGIN");
-      try {
-        const result = work();
-        db.exec("COMMIT");
-        return result;
-      } catch (error) {
-        db.exec("ROLLBACK");
-        throw error;
-      } finally {
-        open = false;
-      }
-    },
-    bytes() {
-      if (this.pretendBytes !== null) return this.pretendBytes;
-      const pragma = (name: string) =>
-        Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
-      return pragma("page_size") * (pragma("page_count") - pragma("freelist_count"));
-    },
-  };
 }
 
 /** An index whose writes show `lagMs` later, with ids it refuses and a switch that takes it down. */
@@ -171,9 +128,9 @@ export class MemoryObjects implements ObjectStore {
 }
 
 /** Everything around one core; `restart` is what an eviction or a deploy does to it. */
-export class Rig {
+export class Rig<S extends TestStore = TestStore> {
   now = 1_700_000_000_000;
-  readonly store = nodeStore();
+  readonly store: S;
   readonly index = new MemoryIndex(() => this.now);
   readonly objects = new MemoryObjects();
   readonly errors: string[] = [];
@@ -181,7 +138,8 @@ export class Rig {
   #tokens = 0;
   core: RegionCore;
 
-  constructor(settings: Partial<RegionSettings> = {}) {
+  constructor(store: S, settings: Partial<RegionSettings> = {}) {
+    this.store = store;
     this.#settings = { ...REGION_SETTINGS, ...settings };
     this.core = this.restart();
   }
@@ -219,8 +177,13 @@ export class Rig {
     }
   }
 
+  /** A look at the tables that no fault strikes. */
   rows<T>(query: string, ...values: SqlValue[]): T[] {
-    return this.store.db.prepare(query).all(...values) as T[];
+    const { fault } = this.store;
+    this.store.fault = new Fault();
+    const rows = this.store.exec(query, ...values);
+    this.store.fault = fault;
+    return rows as T[];
   }
 }
 

@@ -1,14 +1,8 @@
 import { array, asyncProperty, boolean, nat, shuffledSubarray } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Label } from "../../../src/durable/report.ts";
-import {
-  experienceOf,
-  insertOf,
-  outcomeOf,
-  reportOf,
-  Rig,
-  useOf,
-} from "../../support/region-rig.ts";
+import { newRig } from "../../support/node-rig.ts";
+import { insertOf, outcomeOf, reportOf, useOf, type Rig } from "../../support/region-rig.ts";
 import { property } from "../worker/property.ts";
 
 interface EntryRow {
@@ -35,7 +29,7 @@ const labelOf = (expId: string, more: Partial<Label> = {}): Label => ({
 });
 
 async function rigWithRow(): Promise<Rig> {
-  const rig = new Rig();
+  const rig = newRig();
   rig.core.report(reportOf({ inserts: [insertOf("a")] }));
   await rig.core.work();
   return rig;

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { insertOf, reportOf, Rig, useOf } from "../../support/region-rig.ts";
+import { newRig } from "../../support/node-rig.ts";
+import { insertOf, reportOf, useOf, type Rig } from "../../support/region-rig.ts";
 
 const DAY = 86_400_000;
 
 /** A region with rows r0..r(n-1), each used twice with utility i / 100: r0 is worth least. */
 async function crowdedRig(rows: number, capacity: number): Promise<Rig> {
-  const rig = new Rig({ capacity });
+  const rig = newRig({ capacity });
   const ids = Array.from({ length: rows }, (_, i) => `r${i}`);
   rig.core.report(reportOf({ inserts: ids.map((id) => insertOf(id)) }));
   const uses = (turn: string) => ids.map((id, i) => useOf(id, `${turn}${i}`, { utility: i / 100 }));
@@ -46,7 +47,7 @@ describe("eviction", () => {
   });
 
   it("evicts no live row when its clock is ten minutes slow, and none just expired", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.core.report(reportOf({ inserts: [insertOf("a", { expiresAt: rig.now + 3_600_000 })] }));
     rig.objects.objects.set("a/t1/ans-a", "{}");
     await rig.settle();
@@ -78,7 +79,7 @@ describe("eviction", () => {
   });
 
   it("keeps an answer that a remaining row points to", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     const shared = { ansId: "one", expiresAt: rig.now + 1_000 };
     rig.core.report(
       reportOf({ inserts: [insertOf("q", shared), insertOf("other", { ansId: "one" })] }),

@@ -5,7 +5,8 @@
 import { expect, it } from "vitest";
 import { type Report } from "../../../src/durable/report.ts";
 import { Random } from "../../../src/policy/random.ts";
-import { Crash, experienceOf, Fault, reportOf, Rig } from "../../support/region-rig.ts";
+import { newRig } from "../../support/node-rig.ts";
+import { Crash, experienceOf, Fault, reportOf } from "../../support/region-rig.ts";
 
 const SEEDS = Number(process.env["VELO_SEEDS"] ?? 300);
 
@@ -23,7 +24,7 @@ interface Verdict {
 class Simulation {
   readonly #random: Random;
   readonly #variant: Variant;
-  readonly #rig = new Rig({ pack: { experiences: 5, ageMs: 20_000 } });
+  readonly #rig = newRig({ pack: { experiences: 5, ageMs: 20_000 } });
   /** Edge: batches that nobody acknowledged. */
   readonly #unsent: Report[] = [];
   readonly #acknowledged = new Set<string>();

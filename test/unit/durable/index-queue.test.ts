@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { insertOf, reportOf, Rig, useOf } from "../../support/region-rig.ts";
+import { newRig } from "../../support/node-rig.ts";
+import { insertOf, reportOf, useOf } from "../../support/region-rig.ts";
 
 const MINUTE = 60_000;
 
 describe("new rows", () => {
   it("are offered to isolates until the index shows them", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.index.lagMs = 8_000;
     rig.core.report(reportOf({ inserts: [insertOf("a")] }));
     const { fresh, freshCursor } = rig.core.sync(0);
@@ -29,7 +30,7 @@ describe("new rows", () => {
   });
 
   it("count as visible after a minute when the index never says so", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.core.report(reportOf({ inserts: [insertOf("a")] }));
     rig.index.lagMs = Number.POSITIVE_INFINITY;
     await rig.core.work();
@@ -42,7 +43,7 @@ describe("new rows", () => {
   });
 
   it("are still offered by an object that restarted", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.index.lagMs = 8_000;
     rig.core.report(reportOf({ inserts: [insertOf("a")] }));
     await rig.core.work();
@@ -54,7 +55,7 @@ describe("new rows", () => {
   });
 
   it("come 64 at a time, oldest first", () => {
-    const rig = new Rig();
+    const rig = newRig();
     for (let i = 0; i < 100; i++) rig.core.report(reportOf({ inserts: [insertOf(`r${i}`)] }));
     const first = rig.core.sync(0);
     const second = rig.core.sync(first.freshCursor);
@@ -65,7 +66,7 @@ describe("new rows", () => {
   });
 
   it("reach the index although one of them is refused, which is set aside after three attempts", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.index.poison.add("bad");
     const ids = ["a", "b", "bad", "c", "d"];
     rig.core.report(reportOf({ inserts: ids.map((id) => insertOf(id)) }));
@@ -80,7 +81,7 @@ describe("new rows", () => {
   });
 
   it("are not blamed when the index is down: they wait, and packing goes on", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.index.isDown = true;
     rig.core.report(reportOf({ inserts: [insertOf("a"), insertOf("b")] }));
     await rig.settle(10);
@@ -94,7 +95,7 @@ describe("new rows", () => {
   });
 
   it("pause longer after each failure", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.index.isDown = true;
     rig.core.report(reportOf({ inserts: [insertOf("a")] }));
     const pauses: number[] = [];
@@ -108,7 +109,7 @@ describe("new rows", () => {
   });
 
   it("are not set aside when the index answers but takes no write at all", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.index.poison.add("a").add("b");
     rig.core.report(reportOf({ inserts: [insertOf("a"), insertOf("b")] }));
     await rig.settle(5);
@@ -119,7 +120,7 @@ describe("new rows", () => {
   });
 
   it("that were purged while they were being written do not stay in the index", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.core.report(reportOf({ inserts: [insertOf("a")] }));
     const upsert = rig.index.upsert.bind(rig.index);
     rig.index.upsert = async (vectors) => {
@@ -133,7 +134,7 @@ describe("new rows", () => {
   });
 
   it("that were purged while they waited never reach the index", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.core.report(reportOf({ inserts: [insertOf("a", { createdAt: rig.now })] }));
     expect(await rig.core.invalidate("t1", ["a"])).toBe(1);
     await rig.settle();
@@ -144,7 +145,7 @@ describe("new rows", () => {
 
 describe("what was learnt about a row", () => {
   it("is rewritten at most once a minute, and counts only when they double", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.core.report(reportOf({ inserts: [insertOf("a")] }));
     await rig.settle(2);
     const before = rig.index.upserts;
@@ -160,7 +161,7 @@ describe("what was learnt about a row", () => {
   });
 
   it("travels as evidence: right labels raise alpha, wrong ones lower it", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.core.report(reportOf({ inserts: [insertOf("good"), insertOf("bad")] }));
     const labels = ["good", "bad"].flatMap((rowId) =>
       Array.from({ length: 8 }, (_, i) => ({
@@ -188,7 +189,7 @@ describe("what was learnt about a row", () => {
   });
 
   it("does not overwrite a newer generation with the old one's vector when the index is slow", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.core.report(reportOf({ inserts: [insertOf("a")] }));
     await rig.settle();
     rig.index.lagMs = 10 * MINUTE;
@@ -202,7 +203,7 @@ describe("what was learnt about a row", () => {
   });
 
   it("does not bring back a row that was purged while it was rewritten", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.core.report(reportOf({ inserts: [insertOf("a")] }));
     await rig.settle();
     rig.core.report(reportOf({ uses: [useOf("a", "d1")] }));

@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { experienceOf, reportOf, Rig } from "../../support/region-rig.ts";
+import { newRig } from "../../support/node-rig.ts";
+import { experienceOf, reportOf, type Rig } from "../../support/region-rig.ts";
 
 let rig: Rig;
 /** Three packs of two experiences each: d1 d2, d3 d4, d5 d6. */
 beforeEach(async () => {
-  rig = new Rig();
+  rig = newRig();
   for (const first of [1, 3, 5]) {
     rig.core.report(
       reportOf({ experiences: [experienceOf(`d${first}`), experienceOf(`d${first + 1}`)] }),

@@ -2,7 +2,15 @@ import { array, asyncProperty, constant, constantFrom, nat, oneof, record } from
 import { describe, expect, it } from "vitest";
 import { type TrainerPack } from "../../../src/durable/leases.ts";
 import { type Receipt, type Report } from "../../../src/durable/report.ts";
-import { Crash, experienceOf, Fault, outcomeOf, reportOf, Rig } from "../../support/region-rig.ts";
+import { newRig } from "../../support/node-rig.ts";
+import {
+  Crash,
+  experienceOf,
+  Fault,
+  outcomeOf,
+  reportOf,
+  type Rig,
+} from "../../support/region-rig.ts";
 import { property } from "../worker/property.ts";
 
 const DAY = 86_400_000;
@@ -30,7 +38,7 @@ describe("batches", () => {
       "deliveries",
       150,
       asyncProperty(array(step, { maxLength: 40 }), async (steps) => {
-        const rig = new Rig({ pack: { experiences: 2, ageMs: 60_000 } });
+        const rig = newRig({ pack: { experiences: 2, ageMs: 60_000 } });
         const batches = Array.from({ length: 8 }, (_, i) =>
           reportOf({ experiences: [experienceOf(`d${i}`)], outcomes: [outcomeOf(`d${i}`)] }),
         );
@@ -56,7 +64,7 @@ describe("batches", () => {
   });
 
   it("are remembered for a day after they were packed", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     const report = reportOf({ experiences: [experienceOf("d1")] });
     rig.core.report(report);
     await rig.core.work(true);
@@ -67,7 +75,7 @@ describe("batches", () => {
   });
 
   it("are forgotten after a day by an object that never restarts, too", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     const report = reportOf({ experiences: [experienceOf("d1")] });
     rig.core.report(report);
     await rig.core.work(true);
@@ -79,7 +87,7 @@ describe("batches", () => {
   });
 
   it("too large for one row are parted, and a record too large for any is left out and counted", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     const long = (units: number) => "x".repeat(units);
     const receipts = [
       ...Array.from({ length: 5 }, (_, i) => receiptOf(`d${i}`, 1, long(250_000))),
@@ -101,7 +109,7 @@ describe("batches", () => {
 
 describe("packs", () => {
   it("are written at 300 experiences or after a minute", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     const many = (from: number, count: number) =>
       reportOf({
         experiences: Array.from({ length: count }, (_, i) => experienceOf(`d${from + i}`)),
@@ -121,7 +129,7 @@ describe("packs", () => {
   });
 
   it("leave no second object behind when a crash comes between R2 and the database", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.core.report(reportOf({ experiences: [experienceOf("d1")] }));
     await rig.core.work();
     // The object is there; the statement that would record it is the next to fail.
@@ -140,7 +148,7 @@ describe("packs", () => {
   });
 
   it("hold no texts where the trainer reads, and receipts beside them", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.core.report(
       reportOf({
         experiences: [experienceOf("d1")],
@@ -164,7 +172,7 @@ describe("packs", () => {
   });
 
   it("let a decision be found before and after it is packed", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     const idAt = (at: number, name: string) => `d${at.toString(36)}-${name}-eu`;
     const ids = ["one", "two", "three"].map((name, i) => idAt(rig.now + i * 100_000, name));
     for (const [i, id] of ids.entries()) {
@@ -177,7 +185,7 @@ describe("packs", () => {
   });
 
   it("are deleted with their objects after thirty days", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.core.report(reportOf({ experiences: [experienceOf("d1")] }));
     await rig.core.work(true);
     rig.now += 30 * DAY;
@@ -191,7 +199,7 @@ describe("packs", () => {
 
 describe("a region whose storage fills", () => {
   const filled = (share: number): Rig => {
-    const rig = new Rig({ capBytes: 1_000 });
+    const rig = newRig({ capBytes: 1_000 });
     rig.store.pretendBytes = share * 1_000;
     return rig;
   };
@@ -246,7 +254,7 @@ describe("a region whose storage fills", () => {
   });
 
   it("answers and counts when SQLite itself is full", () => {
-    const rig = new Rig();
+    const rig = newRig();
     const insert = rig.store.exec.bind(rig.store);
     rig.store.exec = (query, ...values) => {
       if (query.startsWith("INSERT INTO batch"))
@@ -264,7 +272,7 @@ describe("records that would spoil what is made of them", () => {
     ["an action that does not exist", { action: 2 }],
     ["no tenant", { tenant: "" }],
   ])("are left out: %s", async (_, fault) => {
-    const rig = new Rig();
+    const rig = newRig();
     const { dropped } = rig.core.report(
       reportOf({ experiences: [experienceOf("good"), experienceOf("bad", fault)] }),
     );

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { StateRow } from "../../../src/durable/region-state.ts";
 import { migrate, REGION_SCHEMA, readMeta } from "../../../src/durable/rows.ts";
-import { Crash, experienceOf, Fault, nodeStore, reportOf, Rig } from "../../support/region-rig.ts";
+import { newRig, nodeStore } from "../../support/node-rig.ts";
+import { Crash, experienceOf, Fault, reportOf } from "../../support/region-rig.ts";
 
 /** A database as schema 1 left it: two batches, one pack, no cache book yet. */
 const schema1 = readFileSync(
@@ -44,7 +45,7 @@ describe("migrations", () => {
   });
 
   it("make an old database serve: its batches are applied, its pack is leased, duplicates are known", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     for (const table of ["batch", "pack", "entry", "refused", "_meta"])
       rig.store.db.exec(`DROP TABLE ${table}`);
     rig.store.db.exec(schema1);
@@ -66,7 +67,7 @@ describe("migrations", () => {
 
 describe("a database from a newer release", () => {
   it("is read and never written", async () => {
-    const rig = new Rig();
+    const rig = newRig();
     rig.core.change(() => ({ policyVersion: 7 }));
     rig.store.db.exec("UPDATE _meta SET value = '99' WHERE key = 'schema_version'");
     rig.restart();
