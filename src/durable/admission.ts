@@ -15,7 +15,7 @@ const VECTOR_BYTES = 768 * 4;
 const MAX_ID_BYTES = 64;
 const MAX_QUESTION_BYTES = 2_048;
 
-export type DropReason =
+type DropReason =
   | "full"
   | "sampled"
   | "invalid experience"

@@ -9,7 +9,7 @@ import { type EntryInsert, type EntryUse, type Label } from "./report.ts";
 import { type SqlStore } from "./rows.ts";
 
 /** One labelled reuse: distance, 1 = correct, weight, the decision it is about, who says so. */
-export type Observation = readonly [
+type Observation = readonly [
   distance: number,
   correct: 0 | 1,
   weight: number,

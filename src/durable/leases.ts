@@ -39,7 +39,7 @@ export interface LeaseLimits {
   readonly maxLeases: number;
 }
 
-export const LEASE_LIMITS: LeaseLimits = { visibilityMs: 60_000, maxLeases: 3 };
+const LEASE_LIMITS: LeaseLimits = { visibilityMs: 60_000, maxLeases: 3 };
 
 export interface LeasedPack {
   readonly first: number;

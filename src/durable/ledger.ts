@@ -239,7 +239,7 @@ export class Ledger {
 const fromBase36 = (text: string): number => Number.parseInt(text, 36);
 
 /** 53 bits of a batch id: among 500,000 remembered ids a new one is taken for a duplicate once in 10^10. */
-export function fingerprintOf(id: string): number {
+function fingerprintOf(id: string): number {
   let high = 0x811c9dc5;
   let low = 0x9e3779b9;
   for (let i = 0; i < id.length; i++) {

@@ -100,11 +100,11 @@ export class Packs {
 }
 
 /** Whether there is anything in a pack for the trainer. */
-export const hasLessons = (content: PackContent): boolean =>
+const hasLessons = (content: PackContent): boolean =>
   content.experiences.length + content.outcomes.length + content.labels.length > 0;
 
 /** Milliseconds since the epoch that a decision id `d<time in base36>-...` begins with. */
-export function timeOf(decisionId: string): number | null {
+function timeOf(decisionId: string): number | null {
   const [, time] = /^d([0-9a-z]{1,11})-/.exec(decisionId) ?? [];
   return time === undefined ? null : Number.parseInt(time, 36);
 }

@@ -51,7 +51,7 @@ export interface RegionState {
   readonly sweepCursor: RowKey | null;
 }
 
-export const NO_SWITCHES: KillSwitches = {
+const NO_SWITCHES: KillSwitches = {
   cacheOff: false,
   augmentOff: false,
   learnOff: false,

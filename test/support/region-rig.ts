@@ -30,7 +30,7 @@ export interface TestStore extends SqlStore {
 }
 
 /** An index whose writes show `lagMs` later, with ids it refuses and a switch that takes it down. */
-export class MemoryIndex implements VectorIndex {
+class MemoryIndex implements VectorIndex {
   readonly vectors = new Map<string, IndexedVector>();
   readonly poison = new Set<string>();
   isDown = false;
@@ -99,7 +99,7 @@ export class MemoryIndex implements VectorIndex {
   }
 }
 
-export class MemoryObjects implements ObjectStore {
+class MemoryObjects implements ObjectStore {
   readonly objects = new Map<string, string>();
   isDown = false;
   fault = new Fault();
