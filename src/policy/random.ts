@@ -1,8 +1,5 @@
 // Seeded randomness: one seed replays a whole run, on every machine and in every runtime.
 
-/** A source of uniform numbers in [0, 1). */
-export type Uniform = () => number;
-
 /**
  * xoshiro128** 1.1 (Blackman and Vigna 2018), 32-bit outputs, period 2^128 - 1.
  * A number seeds the four words through splitmix32; four words are taken as they are and must not all be zero.

@@ -25,7 +25,7 @@ export interface PaperWeights {
   readonly scale: number;
 }
 
-export const PAPER_WEIGHTS: PaperWeights = { phi1: 1, phi2: 0.1, phi3: 0.6, scale: 10 };
+const PAPER_WEIGHTS: PaperWeights = { phi1: 1, phi2: 0.1, phi3: 0.6, scale: 10 };
 
 /** q from P(acceptable): -(0.35 + 0.85 (1 - P)) with the default weights, so 1 -> -0.35 and 0 -> -1.2. */
 export function qualityFromAcceptance(

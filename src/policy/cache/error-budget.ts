@@ -28,7 +28,7 @@ const CELL_THRESHOLD = Float64Array.from(
 const CELL_SLOPE = Float64Array.from({ length: CELLS }, (_, cell) => SLOPES[cell % SLOPES.length]!);
 
 /** Newest labels a row's posterior is made of. */
-export const MAX_LABELS = 64;
+const MAX_LABELS = 64;
 const EVIDENCE_BINS = 32;
 const EVIDENCE_RANGE = 1.6;
 const BIN_WIDTH = EVIDENCE_RANGE / EVIDENCE_BINS;

@@ -9,7 +9,7 @@
 //   n  ordinal                     2 -> zweite
 
 const KINDS = ["u", "m", "f", "d", "x", "o", "n"] as const;
-export type WordKind = (typeof KINDS)[number];
+type WordKind = (typeof KINDS)[number];
 export interface NumberWord {
   readonly kind: WordKind;
   readonly value: number;
