@@ -14,30 +14,88 @@ export interface Norm {
   readonly bias: Float32Array;
 }
 
-/** out [rows, outputs] = x [rows, inputs] w' + b. Four sums at a time keep the multiplier busy; rows share the weights. */
+/**
+ * out [rows, outputs] = x [rows, inputs] w' + b. Two rows by four outputs at a time: six loads then feed eight
+ * multiplications, which is what the engine's time goes to.
+ */
 export function apply(layer: Dense, x: Float32Array, out: Float32Array, rows: number): void {
-  const { inputs, outputs, w, b } = layer;
-  const fours = inputs & ~3;
-  for (let o = 0; o < outputs; o++) {
-    const from = o * inputs;
-    const bias = b[o]!;
-    for (let row = 0; row < rows; row++) {
-      const at = row * inputs;
-      let s0 = 0;
-      let s1 = 0;
-      let s2 = 0;
-      let s3 = 0;
-      let i = 0;
-      for (; i < fours; i += 4) {
-        s0 += x[at + i]! * w[from + i]!;
-        s1 += x[at + i + 1]! * w[from + i + 1]!;
-        s2 += x[at + i + 2]! * w[from + i + 2]!;
-        s3 += x[at + i + 3]! * w[from + i + 3]!;
+  const { inputs: n, outputs, w, b } = layer;
+  const fours = outputs & ~3;
+  const twos = rows & ~1;
+  for (let o = 0; o < fours; o += 4) {
+    const w0 = o * n;
+    for (let row = 0; row < twos; row += 2) tile(layer, x, out, row, w0);
+    for (let row = twos; row < rows; row++) {
+      const at = row * n;
+      let s0 = b[o]!;
+      let s1 = b[o + 1]!;
+      let s2 = b[o + 2]!;
+      let s3 = b[o + 3]!;
+      for (let i = 0; i < n; i++) {
+        const value = x[at + i]!;
+        s0 += value * w[w0 + i]!;
+        s1 += value * w[w0 + n + i]!;
+        s2 += value * w[w0 + 2 * n + i]!;
+        s3 += value * w[w0 + 3 * n + i]!;
       }
-      for (; i < inputs; i++) s0 += x[at + i]! * w[from + i]!;
-      out[row * outputs + o] = bias + s0 + s1 + s2 + s3;
+      const to = row * outputs + o;
+      out[to] = s0;
+      out[to + 1] = s1;
+      out[to + 2] = s2;
+      out[to + 3] = s3;
     }
   }
+  for (let o = fours; o < outputs; o++)
+    for (let row = 0; row < rows; row++) {
+      let sum = b[o]!;
+      for (let i = 0; i < n; i++) sum += x[row * n + i]! * w[o * n + i]!;
+      out[row * outputs + o] = sum;
+    }
+}
+
+/** Rows row, row + 1 and the four outputs whose weights begin at w0. */
+function tile(
+  { inputs: n, outputs, w, b }: Dense,
+  x: Float32Array,
+  out: Float32Array,
+  row: number,
+  w0: number,
+): void {
+  const o = w0 / n;
+  const at = row * n;
+  let s0 = b[o]!;
+  let s1 = b[o + 1]!;
+  let s2 = b[o + 2]!;
+  let s3 = b[o + 3]!;
+  let t0 = s0;
+  let t1 = s1;
+  let t2 = s2;
+  let t3 = s3;
+  for (let i = 0; i < n; i++) {
+    const u = x[at + i]!;
+    const v = x[at + n + i]!;
+    const a = w[w0 + i]!;
+    const c = w[w0 + n + i]!;
+    const d = w[w0 + 2 * n + i]!;
+    const e = w[w0 + 3 * n + i]!;
+    s0 += u * a;
+    s1 += u * c;
+    s2 += u * d;
+    s3 += u * e;
+    t0 += v * a;
+    t1 += v * c;
+    t2 += v * d;
+    t3 += v * e;
+  }
+  const to = row * outputs + o;
+  out[to] = s0;
+  out[to + 1] = s1;
+  out[to + 2] = s2;
+  out[to + 3] = s3;
+  out[to + outputs] = t0;
+  out[to + outputs + 1] = t1;
+  out[to + outputs + 2] = t2;
+  out[to + outputs + 3] = t3;
 }
 
 export function normalise(
