@@ -11,6 +11,7 @@ import { type Answer, AnswerCollector } from "./openai/answer.ts";
 import { errorEnvelope, GatewayError } from "./openai/errors.ts";
 import { type StreamEnd, passThrough } from "./openai/pass-through.ts";
 import { chunkWriter, renderCompletion } from "./openai/replay.ts";
+import { type ModelConnection, modelConnection } from "./model-connection.ts";
 import { type ModelReply } from "./ports.ts";
 import { type FlightEvent, type Leader, beat, follow } from "./single-flight.ts";
 import { augment, estimateTokens } from "./upstream/notes.ts";
@@ -22,8 +23,8 @@ const MAX_FOLLOWS = 3;
 
 export async function askModel(life: Life, notes: readonly StoredAnswer[]): Promise<Response> {
   const { ports, request } = life;
-  // Notes make the answer depend on more than the request; no-cache asks for an answer of one's own.
-  const key = notes.length > 0 || life.controls.noCache ? null : flightKey(life);
+  // Notes make the answer depend on more than the request.
+  const key = notes.length > 0 ? null : flightKey(life);
   let leader: Leader | null = null;
   if (key !== null) {
     for (let joined = 0; joined < MAX_FOLLOWS; joined++) {
@@ -34,13 +35,20 @@ export async function askModel(life: Life, notes: readonly StoredAnswer[]): Prom
         follow(flight, ports.now, ports.wait, ports.config.deadlines.coalesceMs),
       );
       if (response !== null) return response;
+      // Patience ended before the flight did: waiting once more would take as long again.
+      if (ports.isolate.flights.running(key, ports.now()) === flight) break;
     }
     leader = ports.isolate.flights.lead(key, ports.now());
     ports.waitUntil(beat(leader.flight, ports.now, ports.wait));
   }
+  const connection = modelConnection(life, leader);
   let reply: ModelReply;
   try {
-    reply = await ports.callModel({ ...life.call, ...(await outgoing(life, notes)) });
+    reply = await ports.callModel({
+      ...life.call,
+      ...(await outgoing(life, notes)),
+      signal: connection.signal,
+    });
   } catch (error) {
     leader?.failed();
     end(life, request.signal.aborted ? "client_abort" : "upstream_error", null, 0);
@@ -48,12 +56,15 @@ export async function askModel(life: Life, notes: readonly StoredAnswer[]): Prom
   }
   // An answer with notes, or of a stand-in model, is not what the next caller should get for a week.
   const shareable = notes.length === 0 && reply.upstream === life.call.upstream.name;
-  return relay(life, reply, leader, shareable);
+  connection.hasAnswered = true;
+  return relay(life, reply, { leader, connection, shareable });
 }
 
 /** Requests that may share a call: equal in everything that shapes the answer, its length included. */
 function flightKey(life: Life): string | null {
-  if (life.scope === null) return null;
+  // Where the cache may not serve, and under no-cache, everybody gets an answer of their own.
+  if (life.scope === null || life.controls.noCache || life.desk.switches.cacheOff) return null;
+  if (life.request.key.tenant.settings.serve === "observe") return null;
   const { body } = life.request;
   return `${life.scope.tenant}|${life.ansId}|${String(body["max_tokens"])}|${String(body["max_completion_tokens"])}`;
 }
@@ -75,8 +86,14 @@ async function outgoing(
   return { raw: Uint8Array.from(new TextEncoder().encode(JSON.stringify(json))), json };
 }
 
-function relay(life: Life, reply: ModelReply, leader: Leader | null, shareable: boolean): Response {
-  const { ports, record, request } = life;
+interface Relay {
+  readonly leader: Leader | null;
+  readonly connection: ModelConnection;
+  readonly shareable: boolean;
+}
+
+function relay(life: Life, reply: ModelReply, { leader, connection, shareable }: Relay): Response {
+  const { ports, record } = life;
   record.upstream = reply.upstream;
   const headers = new Headers(reply.headers);
   for (const [name, value] of Object.entries(decisionHeaders(record, ports.now())))
@@ -107,7 +124,7 @@ function relay(life: Life, reply: ModelReply, leader: Leader | null, shareable: 
   const settle = async (kind: StreamEnd): Promise<void> => {
     const answer = kind === "done" ? await store() : null;
     if (answer !== null) return end(life, "final", answer, reply.firstByteMs);
-    if (!(kind === "cancel" && request.key.tenant.settings.finishForCache)) leader?.failed();
+    if (!(kind === "cancel" && connection.isWanted())) leader?.failed();
     const { usage, text } = collector;
     const result =
       kind === "cancel" ? "client_abort" : ok ? outcomeKind(kind, collector) : "upstream_error";
@@ -123,8 +140,9 @@ function relay(life: Life, reply: ModelReply, leader: Leader | null, shareable: 
       }
     },
     onEnd: (kind) => settle(kind).finally(settled.resolve),
-    ...(request.key.tenant.settings.finishForCache && {
+    ...((leader !== null || connection.isWanted()) && {
       readOn(rest: Promise<"done" | "error">) {
+        if (!connection.isWanted()) connection.close();
         ports.waitUntil(
           rest.then(async (kind) => {
             if (kind === "done") await store();

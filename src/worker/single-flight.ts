@@ -99,23 +99,35 @@ export async function beat(
   }
 }
 
-/** What a follower sees, with the follower's own timers. Ends after done, failed or timeout. */
+/**
+ * What a follower sees, with the follower's own timers. Ends after done, failed or timeout (nothing new for `timeoutMs`).
+ * The pieces before done are the whole text, also when the leader's answer did not come in pieces.
+ */
 export async function* follow(
   flight: Flight,
   now: () => number,
   wait: (ms: number) => Promise<void>,
   timeoutMs: number,
 ): AsyncGenerator<FlightEvent, void, void> {
-  const until = now() + timeoutMs;
+  let until = now() + timeoutMs;
   let seen = 0;
+  let length = 0;
   let beatAt = flight.beatAt;
   let looks = 0;
   flight.followers++;
   try {
     for (;;) {
-      while (seen < flight.pieces.length) yield { type: "piece", text: flight.pieces[seen++]! };
-      if (flight.state === "done" && flight.answer !== null)
+      while (seen < flight.pieces.length) {
+        const text = flight.pieces[seen++]!;
+        length += text.length;
+        until = now() + timeoutMs;
+        yield { type: "piece", text };
+      }
+      if (flight.state === "done" && flight.answer !== null) {
+        const rest = flight.answer.text.slice(length);
+        if (rest !== "") yield { type: "piece", text: rest };
         return yield { type: "done", answer: flight.answer };
+      }
       if (flight.beatAt !== beatAt) {
         beatAt = flight.beatAt;
         looks = 0;

@@ -29,8 +29,8 @@ export class ScriptedModel {
   /** What to answer; by default the question's own words. */
   script: (call: ModelCall) => Script = (call) => ({ text: `Answer to: ${questionOf(call)}` });
   readonly calls: ModelCall[] = [];
-  /** Bodies that were cancelled before their end. */
-  cancelled = 0;
+  /** Bodies that were cancelled, or whose call was aborted, before their end. */
+  stopped = 0;
 
   async answer(call: ModelCall, wait: Wait): Promise<ModelReply> {
     this.calls.push(call);
@@ -67,14 +67,17 @@ export class ScriptedModel {
       {
         pull: async (controller) => {
           if (sent > 0) await wait(pieceMs);
-          if (signal.aborted) return controller.error(signal.reason);
+          if (signal.aborted) {
+            this.stopped++;
+            return controller.error(signal.reason);
+          }
           if (sent === breaksAfter) return controller.error(new Error("connection reset"));
           const part = parts[sent++];
           if (part === undefined) controller.close();
           else controller.enqueue(new TextEncoder().encode(part));
         },
         cancel: () => {
-          this.cancelled++;
+          this.stopped++;
         },
       },
       { highWaterMark: 0 },
