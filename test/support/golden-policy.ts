@@ -25,7 +25,7 @@ import {
 } from "../../src/trainer-node/publish.ts";
 
 export const GOLDEN_SEED = 20_261_120;
-export const GOLDEN_INPUTS = 100;
+const GOLDEN_INPUTS = 100;
 
 /** Orthogonal matrices take a second to make: each set is made once. */
 const made = new Map<string, Weights>();

@@ -73,9 +73,9 @@ export interface GateOptions {
 }
 
 /** No trained weight comes near; a larger one overflows float32 within the chain. */
-export const MAX_WEIGHT = 1000;
+const MAX_WEIGHT = 1000;
 /** Allowed difference of a golden logit, relative to max(1, |logit|). */
-export const GOLDEN_TOLERANCE = 1e-4;
+const GOLDEN_TOLERANCE = 1e-4;
 
 const refuse = (reason: Refusal) => ({ ok: false, reason }) as const;
 const accept = <T>(value: T) => ({ ok: true, value }) as const;

@@ -17,7 +17,7 @@ const GRAPH_INITIALIZER = 5;
 const TENSOR = { dims: 1, dataType: 2, name: 8, rawData: 9 } as const;
 const FLOAT = 1;
 
-export class OnnxFileError extends Error {
+class OnnxFileError extends Error {
   override readonly name = "OnnxFileError";
 }
 

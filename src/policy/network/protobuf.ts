@@ -72,7 +72,7 @@ export interface Field {
   readonly all: Uint8Array;
 }
 
-export class ProtobufError extends Error {
+class ProtobufError extends Error {
   override readonly name = "ProtobufError";
 }
 
