@@ -1,6 +1,7 @@
 // GET /__dev/settings shows what the local stack imitates; POST /__dev/faults, /__dev/profile and /__dev/lag change it.
 // POST /__dev/region and PUT /__dev/store/<key> reach the state itself, so that a test from outside can play an isolate,
-// a trainer or a publisher.
+// a trainer or a publisher. GET and DELETE /__dev/operations show and reset what would be billed.
+import { operationCounts, resetOperations } from "./operations.ts";
 import {
   asObject,
   changeDevSettings,
@@ -29,6 +30,11 @@ export async function handleDevRequest(
     switch (route) {
       case "GET settings":
         return Response.json(devSettings(env));
+      case "GET operations":
+        return Response.json(operationCounts());
+      case "DELETE operations":
+        resetOperations();
+        return Response.json(operationCounts());
       case "POST faults": {
         // Replaces the whole plan, so that {} makes everything healthy again.
         const faults = parseFaults(await request.json());
