@@ -10,12 +10,16 @@ import {
 } from "../durable/tenant.ts";
 import { type Isolate } from "./isolate.ts";
 import { GatewayError } from "./openai/errors.ts";
+import { type Wait, withDeadline } from "./upstream/deadline.ts";
 
 /** A copy of a key's record is used this long without asking, and this long when asking fails. */
 const FRESH_MS = 60_000;
 const STALE_MS = 15 * 60_000;
 /** An unknown key is asked about again after this. */
 const UNKNOWN_MS = 5_000;
+/** How long the Tenants object may take: little where a copy can stand in for its word. */
+const REFRESH_WITHIN_MS = 150;
+const VERIFY_WITHIN_MS = 2_000;
 
 /** The tenant behind `sk-velo-local`, which exists only in the local environment. */
 const LOCAL_KEY: VerifiedKey = {
@@ -40,6 +44,7 @@ export interface AuthPorts {
   readonly pepper: string | undefined;
   readonly localKey: string | undefined;
   readonly now: () => number;
+  readonly wait: Wait;
 }
 
 /** @throws GatewayError 401 unknown key, 403 missing scope, 503 when keys cannot be checked */
@@ -71,18 +76,23 @@ async function verify(presented: string, ports: AuthPorts): Promise<VerifiedKey>
   const age = known ? ports.now() - known.at : Number.POSITIVE_INFINITY;
   if (known?.verified && age < FRESH_MS) return known.verified;
   if (known && !known.verified && age < UNKNOWN_MS) throw unknownKey();
-  try {
-    const verified = await ports.tenants.verify(parsed.keyId, digest);
+  const usable = known?.verified && age < STALE_MS ? known.verified : null;
+  const asked = await withDeadline(
+    () => ports.tenants.verify(parsed.keyId, digest),
+    usable ? REFRESH_WITHIN_MS : VERIFY_WITHIN_MS,
+    ports.wait,
+  );
+  if (asked.ok) {
+    const verified = asked.value;
     ports.isolate.keys.set(parsed.keyId, { digest, verified, at: ports.now() });
     if (verified !== null) return verified;
-  } catch (cause) {
-    if (known?.verified && age < STALE_MS) return known.verified;
-    throw new GatewayError("unavailable", "API keys cannot be checked at the moment.", {
-      retryAfterSeconds: 5,
-      cause,
-    });
+    throw unknownKey();
   }
-  throw unknownKey();
+  if (usable) return usable;
+  throw new GatewayError("unavailable", "API keys cannot be checked at the moment.", {
+    retryAfterSeconds: 5,
+    cause: asked.error,
+  });
 }
 
 const unknownKey = (): GatewayError =>
