@@ -119,7 +119,10 @@ export async function control<T>(
 ): Promise<T> {
   const response = await fetch(gateway.url + path, {
     method: body === undefined ? "GET" : "POST",
-    headers: { authorization: `Bearer ${gateway.adminToken}` },
+    headers: {
+      authorization: `Bearer ${gateway.adminToken}`,
+      "content-type": "application/json",
+    },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
   const text = await response.text();
