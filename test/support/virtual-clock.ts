@@ -25,6 +25,11 @@ export class VirtualClock {
       });
     });
 
+  /** Whether anybody waits for a moment to come. */
+  get isAwaited(): boolean {
+    return this.#timers.size > 0;
+  }
+
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     await settle();

@@ -136,7 +136,7 @@ export async function answerOfRow(
   const remembered = ports.isolate.answers.get(tenant, row.ansId, ports.now(), ANSWER_MEMORY_MS);
   if (remembered !== null && remembered.fingerprint === fingerprint) return remembered;
   const left = ports.config.deadlines.lookupMs - (ports.now() - request.receivedAt);
-  const hop = await ports.bounded("store", Math.max(50, left), () =>
+  const hop = await ports.bounded("store", Math.max(1, left), () =>
     readAnswer(ports.answers, {
       tenant,
       ansId: row.ansId,

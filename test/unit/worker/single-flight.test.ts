@@ -1,6 +1,6 @@
 // Identical requests at once share one model call, and nobody is worse off for it.
 import { describe, expect, test } from "vitest";
-import { Flights, beat, follow } from "../../../src/worker/single-flight.ts";
+import { type FlightEvent, Flights, beat, follow } from "../../../src/worker/single-flight.ts";
 import { type StoredAnswer } from "../../../src/worker/lookup/entries.ts";
 import { type BodyReader } from "../../support/reply.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
@@ -14,8 +14,13 @@ describe("a flight", () => {
     const clock = new VirtualClock(0);
     const flights = new Flights();
     const leader = flights.lead("key", 0);
-    const events = (timeoutMs = 1_000) =>
-      clock.run(Array.fromAsync(follow(leader.flight, clock.now, clock.wait, timeoutMs)));
+    const collect = async (timeoutMs: number) => {
+      const events: FlightEvent[] = [];
+      for await (const event of follow(leader.flight, clock.now, clock.wait, timeoutMs))
+        events.push(event);
+      return events;
+    };
+    const events = (timeoutMs = 1_000) => clock.run(collect(timeoutMs));
     return { clock, flights, leader, events };
   };
 
