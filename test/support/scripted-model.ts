@@ -86,7 +86,7 @@ export class ScriptedModel {
 }
 
 /** Text of the last message of a call. */
-export function questionOf(call: Pick<ModelCall, "json">): string {
+function questionOf(call: Pick<ModelCall, "json">): string {
   const messages = call.json["messages"] as readonly { readonly content: unknown }[];
   return String(messages.at(-1)?.content);
 }

@@ -7,7 +7,6 @@ import {
   type TenantSettings,
   type VerifiedKey,
 } from "../../src/durable/tenant.ts";
-import { Random } from "../../src/policy/random.ts";
 import { greedyPolicy } from "../../src/policy/network/greedy.ts";
 import { type Policy } from "../../src/policy/network/policy.ts";
 import { type Config, parseConfig } from "../../src/worker/config.ts";
@@ -21,6 +20,7 @@ import { type RegionConfig, regionObjectName } from "../../src/worker/regions.ts
 import { type RegionLink } from "../../src/worker/reports.ts";
 import { CircuitBreaker, guarded } from "../../src/worker/upstream/breaker.ts";
 import { withDeadline } from "../../src/worker/upstream/deadline.ts";
+import { Meanings } from "./meanings.ts";
 import { MemoryIndex } from "./memory-index.ts";
 import { MemoryRegion, type RegionOptions } from "./memory-region.ts";
 import { type BodyReader, type Reply, readReply } from "./reply.ts";
@@ -100,7 +100,7 @@ export class World {
   /** How the store finds an object; a broken one may mix keys up. */
   find: (key: string) => string | null = (key) => this.store.get(key) ?? null;
   readonly #onReport: RegionOptions["onReport"];
-  readonly #vectors = new Map<string, Float32Array>();
+  readonly #meanings: Meanings;
   readonly #breakers: Record<Dependency, CircuitBreaker> = {
     embed: new CircuitBreaker(),
     vectors: new CircuitBreaker(),
@@ -113,6 +113,7 @@ export class World {
     this.source = source ?? { answerChat, Isolate };
     this.dimensions = dimensions;
     this.index = new MemoryIndex(dimensions);
+    this.#meanings = new Meanings(dimensions);
     this.isolate = new this.source.Isolate();
     this.config = parseConfig(config, { environment: "local" });
     this.#onReport = onReport;
@@ -191,30 +192,12 @@ export class World {
     };
   }
 
-  /** Gives `text` a vector at this cosine to that of `other`. */
   alike(text: string, other: string, cosine: number): void {
-    const a = this.vectorOf(other);
-    const b = this.vectorOf(`orthogonal to ${text}`);
-    const along = dot(a, b);
-    const rest = b.map((value, i) => value - along * a[i]!);
-    const norm = Math.sqrt(dot(rest, rest));
-    const sine = Math.sqrt(1 - cosine ** 2);
-    this.#vectors.set(
-      text,
-      a.map((value, i) => cosine * value + (sine * rest[i]!) / norm),
-    );
+    this.#meanings.alike(text, other, cosine);
   }
 
-  /** A unit vector that is everybody's stranger unless `alike` said otherwise. */
   vectorOf(text: string): Float32Array {
-    const known = this.#vectors.get(text);
-    if (known !== undefined) return known;
-    const random = new Random(createHash("sha256").update(text).digest().readUInt32LE());
-    const vector = Float32Array.from({ length: this.dimensions }, () => random.normal());
-    const norm = Math.sqrt(dot(vector, vector));
-    const unit = vector.map((value) => value / norm);
-    this.#vectors.set(text, unit);
-    return unit;
+    return this.#meanings.vectorOf(text);
   }
 
   ports(isolate: Isolate, wait: Ports["wait"]): Ports {
@@ -325,10 +308,4 @@ export function keyOf(tenant: string, settings: Partial<TenantSettings> = {}): V
     },
     scopes: ["infer", "feedback"],
   };
-}
-
-function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
-  return sum;
 }
