@@ -80,8 +80,11 @@ export default {
   },
 } satisfies ExportedHandler<Env>;
 
-/** Spellings that two parsers may read differently are no route of ours. */
-const isPlain = (pathname: string): boolean => !/%2f|%5c|%2e|\/\/|[;\\]/i.test(pathname);
+/** Spellings that two parsers may read differently are no route of ours; only the name of a model may hold a slash. */
+function isPlain(pathname: string): boolean {
+  const name = pathname.startsWith("/v1/models/");
+  return !/%2f|%5c|%2e|\/\/|[;\\]/i.test(name ? pathname.replaceAll(/%2f/gi, "-") : pathname);
+}
 
 function decode(value: string | undefined): string {
   try {
