@@ -14,6 +14,7 @@ import {
   structureOf,
   subjectConflict,
 } from "./guards/structure.ts";
+import { contentWordsOf, substitution } from "./guards/substitution.ts";
 import { tokenise } from "./guards/tokens.ts";
 import { standaloneUnitOf } from "./guards/units.ts";
 
@@ -39,6 +40,7 @@ export type GuardName =
   | "entity"
   | "direction"
   | "aspect"
+  | "substitution"
   | "freshness"
   | "personal";
 
@@ -86,6 +88,7 @@ interface Reading {
   readonly structure: Structure;
   readonly references: References;
   readonly isStory: boolean;
+  readonly content: readonly string[];
 }
 
 function readingOf(text: string, lang: string): Reading {
@@ -99,6 +102,7 @@ function readingOf(text: string, lang: string): Reading {
     names: namesOf(text, tokens, lang),
     structure: structureOf(tokens, lang),
     references: referencesOf(tokens, numbers.length),
+    content: contentWordsOf(tokens, lang),
     isStory: isStory(tokens, numbers.length),
   };
 }
@@ -118,9 +122,15 @@ function contentVerdicts(a: Reading, b: Reading): readonly GuardVerdict[] {
     ),
     verdict("direction", directionConflict(a.structure, b.structure)),
     verdict("aspect", aspectConflict(a.structure, b.structure)),
+    verdict("substitution", substitution(a.content, b.content)),
     verdict("freshness", mentioned(a.references.fresh ?? b.references.fresh)),
     verdict("personal", mentioned(a.references.personal ?? b.references.personal)),
   ];
+}
+
+/** Whether a question's answer depends on when or by whom it is asked; the words that say so. */
+export function referencesIn(text: string, lang: string): References {
+  return readingOf(text, lang).references;
 }
 
 function verdict(guard: GuardName, conflict: string | null): GuardVerdict {

@@ -1,6 +1,8 @@
 // May the cache take part in this request at all? The default is no: anything not understood is forwarded byte for
 // byte. FIELDS is the one table behind this file and the documentation.
 import { type TenantSettings } from "../../durable/tenant.ts";
+import { referencesIn } from "../../policy/cache/guards.ts";
+import { languageOf } from "../../policy/cache/language.ts";
 
 /**
  * What a request field means to the cache.
@@ -173,6 +175,11 @@ export function eligibilityOf(
   }
   if (HAS_URL.test(question)) return bypass("url");
   if (question.length > MAX_QUESTION_CHARS) limitTo("long-question");
+  // An answer about now is stale when it is stored; one about the asker is his own, and only an equal request is that.
+  const read = question.slice(0, MAX_QUESTION_CHARS);
+  const references = referencesIn(read, languageOf(read));
+  if (references.fresh !== null) return bypass("freshness");
+  if (references.personal !== null) limitTo("personal");
 
   return {
     level: exactOnly === null ? "semantic" : "exact",

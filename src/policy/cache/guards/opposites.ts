@@ -11,6 +11,14 @@ maximum max maximal maximi* most highest largest biggest greatest|minimum min mi
 more|less fewer
 first|last
 buy* bought purchas*|sell* sold
+discount* rebate*|surcharge* markup*
+synonym*|antonym*
+once|repeatedly twice
+creat*|delet* destroy*
+nearest closest|farthest furthest
+longitud*|latitud*
+raw uncooked|cooked
+captur* conquer*|defend*
 includ*|exclud*
 import*|export*
 add adds added adding|remov* delet* subtract*

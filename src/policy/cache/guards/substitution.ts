@@ -1,0 +1,76 @@
+// Two questions that share most of their words and each have one of their own: "a discount of 20 percent" and "a
+// surcharge of 20 percent". An embedding sees almost the same text. Honest rephrasings that keep this many words and
+// change one are refused too; that is the price.
+import { isFunctionWord } from "../language.ts";
+import { numberWord } from "./number-words.ts";
+import { sidesOf } from "./opposites.ts";
+import { type Token } from "./tokens.ts";
+
+/** Share of the longer question's content words that both must have. Chosen on the calibration halves. */
+const NEARLY_SAME = 0.7;
+/** Fewer words tell nothing about how alike two texts are. */
+const MIN_SHARED = 2;
+
+/** Words that ask, link or point without naming anything, beyond those by which a language is recognised. */
+const LIGHT = new Set(
+  (
+    "must shall could may might much long far many each per every all any only just also very so such it its he she they " +
+    "them his her their these those then than than's into onto over out off during while being been make makes made get " +
+    "gets got tell need needs needed use used using please exactly total altogether in's there's what's " +
+    "soll sollte muss müssen darf dürfen würde könnte so sehr nur auch noch schon dann denn weil dabei dafür insgesamt genau " +
+    "lange hoch wieviele wievielen brauche braucht benötigt man es wir uns unser " +
+    "debe deben puede pueden sería cada muy sólo solo también entre sobre desde hasta cuánta cuántas exactamente total " +
+    "necesita necesitan hace hacer tiene tienen " +
+    "и в во на с со к ко по за из от до для о об у не ни а но или что как где когда кто какой какая какое какие каков какова " +
+    "сколько почему это то он она оно они его её их ли же бы быть есть был была были можно нужно надо если при чему чем " +
+    "всего ровно составляет равно нужен нужна требуется"
+  ).split(" "),
+);
+
+/** Content words of a text, cut to their stems; numbers have their own guard. Empty for scripts without spaces. */
+export function contentWordsOf(tokens: readonly Token[], lang: string): readonly string[] {
+  return tokens.flatMap(({ kind, lower }) =>
+    kind !== "word" ||
+    /\p{Script=Han}/u.test(lower) ||
+    LIGHT.has(lower) ||
+    isFunctionWord(lower, lang) ||
+    numberWord(lower, lang) !== undefined
+      ? []
+      : [stemOf(lower)],
+  );
+}
+
+/** Endings differ between honest wordings; 70 % of a word, at least four letters, tells it apart from others. */
+function stemOf(lower: string): string {
+  const bare = lower.replace(/'s$/, "");
+  return bare.slice(0, Math.max(4, Math.ceil(bare.length * 0.7)));
+}
+
+/** Words that stand on the same side of a pair of opposites: "delete" and "remove". */
+function isSynonym(a: string, b: string): boolean {
+  const sides = sidesOf(b);
+  return sidesOf(a).some((one) =>
+    sides.some(({ pair, side }) => pair === one.pair && side === one.side),
+  );
+}
+
+/** Both keep most of the other's words and both have a word that the other lacks. */
+export function substitution(a: readonly string[], b: readonly string[]): string | null {
+  const left = new Map<string, number>();
+  for (const word of a) left.set(word, (left.get(word) ?? 0) + 1);
+  const onlyB: string[] = [];
+  for (const word of b) {
+    const count = left.get(word) ?? 0;
+    if (count > 0) left.set(word, count - 1);
+    else onlyB.push(word);
+  }
+  const onlyA = [...left].filter(([, count]) => count > 0).map(([word]) => word);
+  const shared = b.length - onlyB.length;
+  const isNear = shared >= MIN_SHARED && shared / Math.max(a.length, b.length) >= NEARLY_SAME;
+  if (!isNear) return null;
+  const foreignA = onlyA.filter((word) => !onlyB.some((other) => isSynonym(word, other)));
+  const foreignB = onlyB.filter((word) => !onlyA.some((other) => isSynonym(word, other)));
+  if (foreignA.length === 0 || foreignB.length === 0) return null;
+  // Named in alphabetical order, so that the verdict is the same from both sides.
+  return [foreignA[0]!, foreignB[0]!].toSorted().join(" against ");
+}
