@@ -1,7 +1,9 @@
 // GET /__dev/settings shows what the local stack imitates; POST /__dev/faults, /__dev/profile and /__dev/lag change it.
 // POST /__dev/region and PUT /__dev/store/<key> reach the state itself, so that a test from outside can play an isolate,
-// a trainer or a publisher. GET and DELETE /__dev/operations show and reset what would be billed.
+// a trainer or a publisher. POST /__dev/reports keeps a region object busy; GET and DELETE /__dev/operations show and
+// reset what would be billed.
 import { operationCounts, resetOperations } from "./operations.ts";
+import { sendReports } from "./region-load.ts";
 import {
   asObject,
   changeDevSettings,
@@ -60,6 +62,8 @@ export async function handleDevRequest(
         const stub = env.REGION.getByName(String(object));
         return Response.json((await callMethod(stub, String(method), args)) ?? null);
       }
+      case "POST reports":
+        return Response.json(await sendReports(env, await request.json()));
       default:
         return Response.json({ error: `no dev route ${route}` }, { status: 404 });
     }
