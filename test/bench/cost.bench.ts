@@ -1,6 +1,5 @@
 // npm run bench -- cost [--stored 10000] [--seed 1] [--json]: what velo's own operations cost per million requests, counted
 // at the bindings over the real Worker, times the price list of src/worker/prices.ts; and what the hits save.
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startGateway } from "../../scripts/local/gateway.ts";
 import { type KnownAnswer, startModelServer } from "../../scripts/local/model-server.ts";
@@ -15,6 +14,7 @@ import {
   post,
   unlikeWords,
 } from "../support/gateway-client.ts";
+import { cpuMsOf } from "./process-usage.ts";
 import { atMost, option, publish, runSeed, say } from "./result.ts";
 
 const EMBEDDER = "@cf/google/embeddinggemma-300m";
@@ -330,11 +330,4 @@ function costOf(phase: Phase): { readonly operationsUsd: number; readonly embedd
 function standingUsd(vectors: number): number {
   const perDimension = PRICES.vectorDimensionStoredMonth + PRICES.vectorDimensionQueried;
   return (vectors * DIMENSIONS * perDimension * 1e6) / MONTHLY_REQUESTS;
-}
-
-/** User and system time of a process in milliseconds (Linux: ticks of 10 ms). */
-function cpuMsOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
