@@ -1,5 +1,5 @@
 // Callers who hang up at any moment. Whoever waits with them is answered, the model is not paid on for nobody, and the
-// next caller finds everything working. SEED=n repeats the moments; VELO_RUNS=n callers.
+// next caller finds everything working. SEED=n repeats the moments; VELO_CALLERS=n sets how many.
 import { createPrivateKey, sign } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Gateway, startGateway } from "../../scripts/local/gateway.ts";
@@ -21,7 +21,7 @@ import {
 import { testRelease } from "../support/golden-policy.ts";
 import { type PlainModel, startPlainModel } from "../support/plain-model.ts";
 
-const CALLERS = Number(process.env["VELO_RUNS"] ?? 1_000);
+const CALLERS = Number(process.env["VELO_CALLERS"] ?? 1_000);
 const WIDTH = 20;
 /** An answer takes FIRST_BYTE_MS + 20 chunks of CHUNK_MS. */
 const FIRST_BYTE_MS = 200;
