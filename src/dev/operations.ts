@@ -131,7 +131,8 @@ export function countRows(ctx: DurableObjectState): DurableObjectState {
       const rows = cursor.toArray();
       counts.rowsWritten += cursor.rowsWritten;
       counts.rowsRead += cursor.rowsRead;
-      return { toArray: () => rows };
+      const { rowsWritten, rowsRead, columnNames } = cursor;
+      return { toArray: () => rows, rowsWritten, rowsRead, columnNames };
     },
   });
   Object.defineProperty(ctx.storage, "setAlarm", {

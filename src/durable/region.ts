@@ -1,6 +1,8 @@
 // The region object: one per region and shard, named `region/<region>/<shard>`. RPC, storage and the alarm, nothing else:
 // what it does is region-core.ts. It is never called on a request's path.
 import { DurableObject } from "cloudflare:workers";
+import { embedderProfile } from "../policy/embedders.ts";
+import { POINTER_KEY, followsVersion, pointerVersion } from "../policy/network/manifest.ts";
 import { type AckReply, type TrainerLease, type TrainerRpc } from "./leases.ts";
 import { type ObjectStore } from "./packs.ts";
 import { REGION_SETTINGS, RegionCore, type RegionSettings } from "./region-core.ts";
@@ -13,17 +15,24 @@ import {
   type ReportReply,
 } from "./report.ts";
 import { sqlStoreOf } from "./sql-storage.ts";
+import { DEFAULT_SETTINGS } from "./tenant.ts";
 
 /** The bindings a region object needs. */
 export interface RegionEnv {
   readonly VECTORIZE: Vectorize;
   readonly STORE: R2Bucket;
+  /** Its distance for rows without labels is the prior of every row's evidence. */
+  readonly EMBEDDER: string;
 }
+
+/** How often the published policy's pointer is looked at while there is traffic. */
+const POINTER_EVERY_MS = 30_000;
 
 export class Region extends DurableObject<RegionEnv> implements RegionRpc, TrainerRpc {
   readonly #core: RegionCore;
   /** When the alarm goes off; setting it costs a row written, so it is set only when it is not set for sooner. */
   #alarmAt: number | null = null;
+  #pointerReadAt = Number.NEGATIVE_INFINITY;
 
   constructor(ctx: DurableObjectState, env: RegionEnv, settings: RegionSettings = REGION_SETTINGS) {
     super(ctx, env);
@@ -39,6 +48,9 @@ export class Region extends DurableObject<RegionEnv> implements RegionRpc, Train
       shard,
       settings,
     });
+    const { coldStartDistance: distance } = embedderProfile(env.EMBEDDER);
+    if (!this.#core.readOnly && this.#core.state.value.coldStart?.distance !== distance)
+      this.#core.change(() => ({ coldStart: { distance, deltaHit: DEFAULT_SETTINGS.deltaHit } }));
     void ctx.blockConcurrencyWhile(async () => {
       this.#alarmAt = await ctx.storage.getAlarm();
     });
@@ -63,6 +75,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionRpc, Train
   }
 
   async evict(): Promise<{ evicted: number; kept: number }> {
+    await this.#adoptPublishedPolicy(0);
     const done = await this.#core.evict();
     // The cron that calls this is also the watchdog: an alarm that was lost is set again.
     this.#alarmAt = await this.ctx.storage.getAlarm();
@@ -72,6 +85,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionRpc, Train
 
   override async alarm(): Promise<void> {
     this.#alarmAt = null;
+    await this.#adoptPublishedPolicy(POINTER_EVERY_MS);
     await this.#core.work();
     await this.#arm();
   }
@@ -104,13 +118,27 @@ export class Region extends DurableObject<RegionEnv> implements RegionRpc, Train
     return this.#core.state.value.killSwitches;
   }
 
+  /** The published version that isolates hear of with their next reply; they verify the files themselves. */
   async setPolicyVersion(version: number | null): Promise<void> {
     this.#core.change(() => ({ policyVersion: version }));
   }
 
-  /** The prior of every row's evidence: what rows without labels are served on (error-budget.ts). */
-  async setColdStart(distance: number, deltaHit: number): Promise<void> {
-    this.#core.change(() => ({ coldStart: { distance, deltaHit } }));
+  /**
+   * Takes over the version in the bucket's pointer when it is a later one. The region remembers what it has seen, so
+   * somebody who can write to the bucket cannot bring an old policy back, nor jump so far that no later one follows.
+   */
+  async #adoptPublishedPolicy(everyMs: number): Promise<void> {
+    if (Date.now() - this.#pointerReadAt < everyMs) return;
+    this.#pointerReadAt = Date.now();
+    try {
+      const object = await this.env.STORE.get(POINTER_KEY);
+      const next = object && pointerVersion(new Uint8Array(await object.arrayBuffer()));
+      const last = this.#core.state.value.policyVersion;
+      if (next !== null && next !== last && followsVersion(next, last ?? 0))
+        await this.setPolicyVersion(next);
+    } catch (error) {
+      logError("policy pointer", error);
+    }
   }
 
   /** Empties every isolate's memory within a minute; returns the new epoch. */
