@@ -10,4 +10,3 @@ export const TWO_WAY = ["direct", "cache"] as const;
 export const THREE_WAY = ["B", "C", "A"] as const;
 
 export type ActionNames = typeof TWO_WAY | typeof THREE_WAY;
-export type ActionName = ActionNames[number];

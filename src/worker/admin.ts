@@ -30,7 +30,11 @@ export async function liveView(world: World): Promise<Response> {
   return json(world, {
     at: world.ports.now(),
     embedder: world.ports.embedder.id,
-    policy: (({ name, version }) => ({ name, version }))(world.ports.policy()),
+    policy: {
+      name: world.ports.policy().name,
+      version: world.ports.policy().version,
+      loading: world.ports.policyStatus(),
+    },
     isolate: world.ports.isolate.counters,
     regions: views.flatMap((view) => (view.status === "fulfilled" ? [view.value] : [])),
     unreachable: views.filter((view) => view.status === "rejected").length,

@@ -9,7 +9,7 @@ import { Isolate } from "./isolate.ts";
 import { hmacWith } from "./lookup/digest.ts";
 import { embed } from "./lookup/embedder.ts";
 import { GatewayError } from "./openai/errors.ts";
-import { currentPolicy, refreshPolicy } from "./policy-loader.ts";
+import { currentPolicy, policyStatus, refreshPolicy } from "./policy-loader.ts";
 import { type Dependency, type Hop, type ModelCall, type ModelReply, type Ports } from "./ports.ts";
 import { type RegionConfig, regionObjectName, regionOf } from "./regions.ts";
 import { Breakers, CircuitBreaker, guarded } from "./upstream/breaker.ts";
@@ -128,6 +128,7 @@ export function worldOf(
     },
     link: (of, tenant) => objectNamed(regionObjectName(of, tenant), of.locationHint),
     policy: currentPolicy,
+    policyStatus,
     refreshPolicy: (version) => refreshPolicy(version, env),
     callModel: (call) => callModel(call, config, env, now),
   };

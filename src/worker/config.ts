@@ -79,7 +79,8 @@ const HINTS = ["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me"]
 function parseRegion(value: unknown, path: string): RegionConfig {
   const f = fields(value, path, ["name", "hosts", "route", "continents", "locationHint", "shards"]);
   const name = text(f["name"], `${path}.name`);
-  if (!/^[a-z][a-z0-9-]{0,15}$/.test(name)) fail(`${path}.name`, "must match [a-z][a-z0-9-]*");
+  // Decision ids end with it, after a dash.
+  if (!/^[a-z][a-z0-9]{0,15}$/.test(name)) fail(`${path}.name`, "must match [a-z][a-z0-9]*");
   const hint = HINTS.find((candidate) => candidate === f["locationHint"]);
   return {
     name,
@@ -255,18 +256,28 @@ export function parseConfig(
       parseUpstream(item, `VELO.upstreams[${i}]`, overrides.environment),
     );
   }
+  const names = upstreams.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) fail("VELO.upstreams", `has two upstreams called "${twice}"`);
+  if (upstreams.filter(({ anyModel }) => anyModel).length > 1)
+    fail("VELO.upstreams", "must have at most one upstream with anyModel");
   for (const upstream of upstreams)
     for (const fallback of upstream.fallbacks)
       if (!upstreams.some(({ name }) => name === fallback))
         fail(`VELO.upstreams.${upstream.name}.fallbacks`, `names no upstream called "${fallback}"`);
 
+  const regions =
+    root["regions"] === undefined
+      ? DEFAULT_REGIONS
+      : list(root["regions"], "VELO.regions").map((item, i) =>
+          parseRegion(item, `VELO.regions[${i}]`),
+        );
+  for (const key of ["name", "route"] as const)
+    if (new Set(regions.map((region) => region[key])).size < regions.length)
+      fail("VELO.regions", `must have a ${key} of its own for each region`);
+
   return {
-    regions:
-      root["regions"] === undefined
-        ? DEFAULT_REGIONS
-        : list(root["regions"], "VELO.regions").map((item, i) =>
-            parseRegion(item, `VELO.regions[${i}]`),
-          ),
+    regions,
     upstreams,
     deadlines: {
       embedMs: ms("embedMs", 100),

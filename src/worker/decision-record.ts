@@ -13,7 +13,7 @@ import { type LookUp } from "./lookup/look-up.ts";
 import { SHARED_OPERATIONS, costOfOperations } from "./prices.ts";
 import { estimateTokens } from "./upstream/notes.ts";
 
-export type CacheResult = "HIT-EXACT" | "HIT-SEMANTIC" | "AUGMENTED" | "MISS" | "BYPASS";
+type CacheResult = "HIT-EXACT" | "HIT-SEMANTIC" | "AUGMENTED" | "MISS" | "BYPASS";
 
 /** Everything known of one request once it is decided. */
 export interface DecisionRecord {

@@ -13,7 +13,7 @@ export async function feedback(world: World): Promise<Response> {
   const key = await authenticate(request.headers, "feedback", world.auth);
   const { json } = await readJsonBody(request, ports.wait, { maxBytes: 16_384 });
   const decision = json["decision_id"];
-  if (typeof decision !== "string" || !/^d[0-9a-z]+-[0-9a-f]+-[a-z0-9-]+$/.test(decision))
+  if (typeof decision !== "string" || !/^d[0-9a-z]+-[0-9a-f]+-[a-z0-9]+$/.test(decision))
     throw invalid("decision_id", "must be the x-velo-decision of an earlier answer");
   const region = ports.config.regions.find(({ name }) => decision.endsWith(`-${name}`));
   if (region === undefined) throw invalid("decision_id", "names an unknown region");

@@ -42,7 +42,7 @@ export class Isolate {
 }
 
 /** A map that forgets its oldest entries. */
-export class BoundedMap<T> {
+class BoundedMap<T> {
   readonly #entries = new Map<string, T>();
   readonly #max: number;
 

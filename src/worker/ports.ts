@@ -5,6 +5,7 @@ import { type Config, type ModelConfig, type UpstreamConfig } from "./config.ts"
 import { type Isolate } from "./isolate.ts";
 import { type AnswerStore } from "./lookup/entries.ts";
 import { type VectorQuery } from "./lookup/vectors.ts";
+import { type PolicyStatus } from "./published-policy.ts";
 import { type RegionConfig } from "./regions.ts";
 import { type RegionLink } from "./reports.ts";
 import { type Wait } from "./upstream/deadline.ts";
@@ -45,6 +46,8 @@ export interface Ports {
   readonly answers: AnswerStore;
   readonly link: (region: RegionConfig, tenant: string) => RegionLink;
   readonly policy: () => Policy;
+  /** How loading published policies has gone; null before the first try. */
+  readonly policyStatus: () => PolicyStatus | null;
   /** Brings the policy up to the published version, in the background. */
   readonly refreshPolicy: (version: number | null) => Promise<void>;
   readonly callModel: (call: ModelCall) => Promise<ModelReply>;

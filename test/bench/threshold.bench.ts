@@ -91,11 +91,13 @@ if (values.json) {
     `should-hits / traps: calibration ${counts[0]}, measured ${counts[1]}; at most 1 % of calibration traps: distance ${threshold}`,
   );
   console.table(
-    rows.map(({ distance, ...shares }) => ({
-      distance,
-      ...Object.fromEntries(
-        Object.entries(shares).map(([name, value]) => [name, `${(100 * value).toFixed(1)} %`]),
+    rows.map((row) =>
+      Object.fromEntries(
+        Object.entries(row).map(([name, value]) => [
+          name,
+          name === "distance" ? value : `${(100 * value).toFixed(1)} %`,
+        ]),
       ),
-    })),
+    ),
   );
 }

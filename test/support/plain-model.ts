@@ -20,7 +20,7 @@ export interface PlainModelOptions {
   readonly words?: (question: string) => number;
 }
 
-export interface CallSeen {
+interface CallSeen {
   readonly question: string;
   readonly at: number;
   /** performance.now() of the connection's close before the answer's end; undefined while open or when complete. */

@@ -249,6 +249,7 @@ export class World {
         };
       },
       policy: () => this.policy,
+      policyStatus: () => null,
       refreshPolicy: (version) => {
         this.refreshed.push(version);
         return Promise.resolve();

@@ -28,7 +28,7 @@ export interface GuardedRequest {
   readonly maxAgeSeconds?: number;
 }
 
-export type GuardName =
+type GuardName =
   | "scope"
   | "expiry"
   | "quarantine"

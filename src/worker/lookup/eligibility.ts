@@ -102,7 +102,7 @@ interface Message {
 }
 
 /** Plain text of a message, or null if it holds anything but text. */
-export function textOf(content: unknown): string | null {
+function textOf(content: unknown): string | null {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return null;
   let text = "";

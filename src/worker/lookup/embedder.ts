@@ -17,7 +17,7 @@ export async function embed(
   return reply.data.map((values) => unitVector(values, dimensions));
 }
 
-export function unitVector(values: unknown, dimensions: number): Float32Array {
+function unitVector(values: unknown, dimensions: number): Float32Array {
   if (!Array.isArray(values) && !(values instanceof Float32Array))
     throw new Error("the embedder returned no vector");
   const vector = Float32Array.from(values as ArrayLike<number>);

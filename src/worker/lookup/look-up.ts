@@ -11,7 +11,7 @@ import { mergeFresh, neighboursOf } from "./vectors.ts";
 
 /** An exact pointer in isolate memory is trusted this long; an answer body a little longer. */
 const EXACT_MEMORY_MS = 5_000;
-export const ANSWER_MEMORY_MS = 60_000;
+const ANSWER_MEMORY_MS = 60_000;
 
 export interface LookUp {
   readonly exact: StoredAnswer | null;
