@@ -9,8 +9,10 @@ export function cpuMsOf(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-/** Resident memory in bytes, pages of files that the kernel may drop left out. */
-export function residentBytesOf(pid: number): number {
+/** Bytes in memory: all, and those that belong to the process alone (no pages of its program's file). */
+export function memoryOf(pid: number): { readonly resident: number; readonly anonymous: number } {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return 1024 * Number(/RssAnon:\s+(\d+) kB/.exec(status)?.[1]);
+  const bytes = (field: string) =>
+    1024 * Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]);
+  return { resident: bytes("VmRSS"), anonymous: bytes("RssAnon") };
 }

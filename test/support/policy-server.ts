@@ -76,7 +76,7 @@ export async function startPolicyServer(): Promise<PolicyServer> {
 }
 
 /** Process ids of this process's workerd children. */
-function workerds(): number[] {
+export function workerds(): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .filter((name) => {
