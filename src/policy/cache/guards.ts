@@ -14,9 +14,9 @@ import {
   structureOf,
   subjectConflict,
 } from "./guards/structure.ts";
-import { contentWordsOf, substitution } from "./guards/substitution.ts";
+import { contentWordsOf, reordered, substitution } from "./guards/substitution.ts";
 import { tokenise } from "./guards/tokens.ts";
-import { standaloneUnitOf } from "./guards/units.ts";
+import { rateOf, standaloneUnitOf } from "./guards/units.ts";
 
 export interface GuardedRequest {
   readonly text: string;
@@ -94,7 +94,9 @@ interface Reading {
 function readingOf(text: string, lang: string): Reading {
   const tokens = tokenise(text);
   const numbers = numbersOf(tokens, lang);
-  const units = tokens.flatMap((token) => standaloneUnitOf(token.lower) ?? []);
+  const units = tokens.flatMap(
+    ({ lower }, at) => standaloneUnitOf(lower) ?? rateOf(lower, tokens[at + 1]?.lower) ?? [],
+  );
   return {
     numbers,
     units: new Set(units),
@@ -122,7 +124,7 @@ function contentVerdicts(a: Reading, b: Reading): readonly GuardVerdict[] {
     ),
     verdict("direction", directionConflict(a.structure, b.structure)),
     verdict("aspect", aspectConflict(a.structure, b.structure)),
-    verdict("substitution", substitution(a.content, b.content)),
+    verdict("substitution", substitution(a.content, b.content) ?? reordered(a.content, b.content)),
     verdict("freshness", mentioned(a.references.fresh ?? b.references.fresh)),
     verdict("personal", mentioned(a.references.personal ?? b.references.personal)),
   ];

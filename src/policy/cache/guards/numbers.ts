@@ -177,9 +177,11 @@ function readWords(tokens: readonly Token[], at: number, lang: string): Read | n
 /** A sign between two numbers is part of what is asked: 5 + 3 is not 5 * 3. */
 function readOperator(tokens: readonly Token[], at: number): Read | null {
   const { text, glued } = tokens[at]!;
-  const left = tokens[at - 1]?.kind;
-  const right = tokens[at + 1]?.kind;
-  if (left !== "number" || right !== "number") return null;
+  // "3x + 5": a variable of one letter is an operand as well.
+  const isOperand = (token: Token | undefined): boolean =>
+    token?.kind === "number" || /^[a-z]$/.test(token?.lower ?? "");
+  const isBesideNumber = [tokens[at - 1], tokens[at + 1]].some((token) => token?.kind === "number");
+  if (!isBesideNumber || !isOperand(tokens[at - 1]) || !isOperand(tokens[at + 1])) return null;
   const isMinus = text === "-" && !glued && !tokens[at + 1]!.glued;
   return isMinus || "+*×÷^=<>≤≥".includes(text) ? exact(text, at + 1) : null;
 }

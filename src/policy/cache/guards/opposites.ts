@@ -4,7 +4,7 @@ const LATIN = `enabl*|disabl*
 activat*|deactivat* inactiv*
 with|without
 before|after
-increas* rais* grow* rise rises rising|decreas* reduc* lower* lessen* declin* shrink* drop drops dropped dropping
+increas* rais* grow* rise rises rising rose risen|decreas* reduc* lower* lessen* declin* shrink* drop drops dropped dropping fall falls falling fell fallen
 gain gains gained gaining|lose loses lost losing loss losses
 hot warm warmer hotter|cold cool cooler colder
 maximum max maximal maximi* most highest largest biggest greatest|minimum min minimal minimi* least lowest smallest fewest
@@ -16,6 +16,11 @@ synonym*|antonym*
 once|repeatedly twice
 creat*|delet* destroy*
 nearest closest|farthest furthest
+plus|minus
+sum add* addier* sumar suma слож* сумм*|subtract* difference subtrah* differenz restar resta вычти* разност*
+freez* froze* gefrier* congela* замерз*|boil* melt* sied* koch* hierve hervir кип* плав*
+ahead|behind
+excess* surplus overdose|deficien* lack* shortage missing
 longitud*|latitud*
 raw uncooked|cooked
 captur* conquer*|defend*

@@ -46,6 +46,23 @@ function stemOf(lower: string): string {
   return bare.slice(0, Math.max(4, Math.ceil(bare.length * 0.7)));
 }
 
+/** Share of content words in common from which their order is compared. Chosen on the calibration halves. */
+const SAME_WORDS = 0.75;
+
+/** The same words in another order: "grams of fresh yeast for dry yeast" and "grams of dry yeast for fresh yeast". */
+export function reordered(a: readonly string[], b: readonly string[]): string | null {
+  const inA = new Set(a);
+  const inB = new Set(b);
+  const sharedA = a.filter((word) => inB.has(word));
+  const sharedB = b.filter((word) => inA.has(word));
+  if (sharedA.length < 3 || sharedA.length !== sharedB.length) return null;
+  if (sharedA.length / Math.max(a.length, b.length) < SAME_WORDS) return null;
+  const at = sharedA.findIndex((word, i) => word !== sharedB[i]);
+  return at === -1
+    ? null
+    : `${[sharedA[at]!, sharedB[at]!].toSorted().join(" and ")} in another order`;
+}
+
 /** Words that stand on the same side of a pair of opposites: "delete" and "remove". */
 function isSynonym(a: string, b: string): boolean {
   const sides = sidesOf(b);

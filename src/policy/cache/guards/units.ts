@@ -56,6 +56,27 @@ const SPELLINGS: ReadonlyMap<string, string> = new Map(
 /** Said about every second thing ("every day", "years ago"): they count only when attached to a number. */
 const TIMES = new Set(["second", "minute", "hour", "day", "week", "month", "year", "am", "pm"]);
 
+const PER = new Set([
+  "per",
+  "each",
+  "every",
+  "pro",
+  "je",
+  "por",
+  "cada",
+  "par",
+  "в",
+  "за",
+  "на",
+  "每",
+]);
+
+/** "per hour": the time or measure that a price, a speed or a habit is counted by. */
+export function rateOf(word: string, next: string | undefined): string | undefined {
+  const unit = next === undefined || !PER.has(word) ? undefined : SPELLINGS.get(next);
+  return unit === undefined ? undefined : `per ${unit}`;
+}
+
 /** The unit a word names, when it stands beside a number. */
 export function unitOf(lower: string): string | undefined {
   return SPELLINGS.get(lower);

@@ -48,3 +48,21 @@ describe("a question in which one word of many is another", () => {
     expect(verdictOn(a, b)).toBeNull();
   });
 });
+
+describe("the same words in another order", () => {
+  const orderOf = (a: string, b: string): string | null =>
+    reordered(contentWordsOf(tokenise(a), "en"), contentWordsOf(tokenise(b), "en"));
+
+  test("are another question when nearly all words are shared", () => {
+    const a = "How many grams of fresh yeast replace 42 g of active dry yeast?";
+    const b = "How many grams of active dry yeast replace 42 g of fresh yeast?";
+    expect(orderOf(a, b)).not.toBeNull();
+    expect(orderOf(a, b)).toBe(orderOf(b, a));
+  });
+
+  test("say nothing when much else differs", () => {
+    expect(
+      orderOf("Convert miles to kilometres", "How far in kilometres is a run of five miles long"),
+    ).toBeNull();
+  });
+});
