@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   contentWordsOf,
+  reordered,
   substitution,
 } from "../../../../../src/policy/cache/guards/substitution.ts";
 import { tokenise } from "../../../../../src/policy/cache/guards/tokens.ts";
