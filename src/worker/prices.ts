@@ -18,10 +18,10 @@ export const PRICES = {
 } as const;
 
 /**
- * What a request shares with others of its batch, as `npm run bench -- cost` counts it at batches of 8, and its CPU as
+ * What a request shares with others of its batch, as `npm run bench -- cost` counts it at groups of 4, and its CPU as
  * `npm run bench -- decision` and overhead measure it.
  */
-export const SHARED_OPERATIONS = { objectRequests: 0.25, rowsWritten: 2, cpuMs: 3 } as const;
+export const SHARED_OPERATIONS = { objectRequests: 0.4, rowsWritten: 1.8, cpuMs: 3 } as const;
 
 /** Operations of one request. Rows and object requests are shared by a batch, so they may be fractions. */
 export interface Operations {
