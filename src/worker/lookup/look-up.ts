@@ -7,6 +7,7 @@ import { type RegionDesk, type RegionLink } from "../reports.ts";
 import { type Eligibility } from "./eligibility.ts";
 import { type StoredAnswer, readAnswer } from "./entries.ts";
 import { type Scope } from "./fingerprint.ts";
+import { hedged } from "./hedge.ts";
 import { mergeFresh, neighboursOf } from "./vectors.ts";
 
 /** An exact pointer in isolate memory is trusted this long; an answer body a little longer. */
@@ -70,14 +71,16 @@ export async function lookUp(request: LookUpRequest, ports: Ports): Promise<Look
 
   const exactly = async (): Promise<StoredAnswer | null> => {
     if (controls.noCache) return null;
-    const hop = await ports.bounded("store", remaining(), () =>
+    const read = () =>
       readAnswer(ports.answers, {
         tenant: scope.tenant,
         ansId: request.ansId,
         namespace: scope.namespace,
         fingerprint: scope.fingerprint,
         now: ports.now(),
-      }),
+      });
+    const hop = await ports.bounded("store", remaining(), () =>
+      hedged(read, ports.config.deadlines.hedgeExactMs, ports.wait),
     );
     note("exact", hop);
     return hop.ok ? hop.value : null;
@@ -94,7 +97,12 @@ export async function lookUp(request: LookUpRequest, ports: Ports): Promise<Look
     const embedded = await ports.bounded(
       "embed",
       Math.min(ports.config.deadlines.embedMs, remaining()),
-      () => ports.embed([request.question]),
+      () =>
+        hedged(
+          () => ports.embed([request.question]),
+          ports.config.deadlines.hedgeEmbedMs,
+          ports.wait,
+        ),
     );
     note("embed", embedded);
     const embedding = embedded.ok ? embedded.value[0] : undefined;

@@ -30,7 +30,9 @@ describe("the configuration", () => {
       expect(config.upstreams.map(({ name }) => name)).toEqual(["workers-ai"]);
       expect(config.deadlines).toEqual({
         embedMs: 100,
-        lookupMs: 150,
+        lookupMs: 130,
+        hedgeEmbedMs: 3,
+        hedgeExactMs: 20,
         coalesceMs: 30_000,
         idleMs: 30_000,
       });

@@ -177,6 +177,13 @@ describe("personal data", () => {
     expect(verdict({ messages, user: "ann" }, { userScope: true })).toBe(OPEN);
   });
 
+  test("of a request that names no user is unknown: nothing is kept for everybody at once", () => {
+    const messages = [user(QUESTION)];
+    expect(verdict({ messages }, { userScope: true })).toBe(bypass("no-user"));
+    expect(verdict({ messages, user: "" }, { userScope: true })).toBe(bypass("no-user"));
+    expect(verdict({ messages, user: "ann" }, { userScope: true })).toBe(OPEN);
+  });
+
   test("is searched in linear time: ten times the text costs far less than a hundred times the work", () => {
     const hostile = [
       "a",

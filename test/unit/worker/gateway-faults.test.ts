@@ -151,3 +151,35 @@ test("the upstream's own error arrives unchanged, with its retry-after", async (
   expect(reply).toMatchObject({ status: 429, body });
   expect(reply.headers.get("retry-after")).toBe("7");
 });
+
+describe("a policy that", () => {
+  test.each([
+    ["throws", () => Promise.reject(new Error("bad weights")), "policy-error"],
+    ["never answers", () => new Promise<never>(() => {}), "policy-timeout"],
+  ] as const)("%s: the model answers, and the reason is told", async (_, infer, reason) => {
+    const world = await answered();
+    world.policy = { ...world.policy, infer };
+    const reply = await world.ask(REPHRASED);
+    expect(reply).toMatchObject({ status: 200, result: "MISS", reason });
+    expect(reply.firstMs).toBeLessThanOrEqual(MODEL_MS + LOOK_UP_MS);
+  });
+});
+
+test("a key that cannot be computed costs the cache, not the answer", async () => {
+  const world = new World();
+  world.hmac = () => Promise.reject(new Error("no secret"));
+  expect(await world.ask(CAPITAL)).toMatchObject({
+    status: 200,
+    result: "BYPASS",
+    reason: "cache-error",
+    text: `Answer to: ${CAPITAL}`,
+  });
+});
+
+test("a slow upload or key check does not take the look-up's time, and is part of the overhead", async () => {
+  const world = await answered();
+  const receivedAt = world.clock.now() - 2_000;
+  const reply = await world.ask(REPHRASED, { receivedAt });
+  expect(reply.result).toBe("HIT-SEMANTIC");
+  expect(Number(reply.headers.get("x-velo-overhead-ms"))).toBeGreaterThanOrEqual(2_000);
+});

@@ -150,6 +150,43 @@ describe("records", () => {
     expect(world.store.size).toBe(0);
   });
 
+  test("of a call that the upstream refused cost nothing", async () => {
+    const world = new World();
+    world.model.script = () => ({ status: 429, body: "{}" });
+    await world.ask(CAPITAL);
+    await world.settleAll();
+    expect(world.reported.outcomes).toMatchObject([{ tokensIn: 0, tokensOut: 0, costUsd: 0 }]);
+  });
+
+  test("count an image's bytes as no words, and quickly", async () => {
+    const world = new World();
+    world.model.script = () => ({ text: "A cat.", usage: null });
+    const url = `data:image/png;base64,${"Ab9+".repeat(1 << 20)}`;
+    await world.ask("", {
+      body: {
+        messages: [
+          {
+            role: "user",
+            content: [
+              { type: "text", text: "What is this?" },
+              { type: "image_url", image_url: { url } },
+            ],
+          },
+        ],
+      },
+    });
+    await world.settleAll();
+    expect(world.reported.outcomes[0]!.tokensIn).toBeLessThan(20);
+  });
+
+  test("of a request that only would have been served say that the model was called", async () => {
+    const world = await answered();
+    const key = keyOf("acme", { serve: "observe" });
+    await world.ask(REPHRASED, { key });
+    await world.settleAll();
+    expect(world.reported.experiences.at(-1)).toMatchObject({ sub: "B_FALLBACK", usedRows: [] });
+  });
+
   test("go to the region that decided", async () => {
     const world = new World();
     await world.ask(CAPITAL, { region: "eu" });

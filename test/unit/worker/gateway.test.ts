@@ -60,6 +60,18 @@ describe("a repeat", () => {
     expect(world.embedded).toHaveLength(before);
   });
 
+  test("of a deleted answer is a miss within 5 s, however often it is asked meanwhile", async () => {
+    const world = await answered();
+    await world.ask(CAPITAL);
+    world.store.clear();
+    const results: string[] = [];
+    for (let s = 0; s < 4; s++) {
+      await world.clock.advance(2_000);
+      results.push((await world.ask(CAPITAL, { headers: { "x-velo-cache": "no-store" } })).result);
+    }
+    expect(results).toEqual(["HIT-EXACT", "HIT-EXACT", "MISS", "MISS"]);
+  });
+
   test("is one whatever white space surrounds it, and none when white space inside differs", async () => {
     const world = await answered();
     expect(await shown(world.ask(`  ${CAPITAL}\n`))).toBe("HIT-EXACT");
@@ -227,6 +239,16 @@ describe("a tenant's setting", () => {
     expect((await world.ask(CAPITAL, { key })).result).toBe("HIT-EXACT");
     await world.clock.advance(55_000);
     expect((await world.ask(CAPITAL, { key })).result).toBe("MISS");
+  });
+
+  test("a lower maxTtlSeconds holds for answers that were stored before it", async () => {
+    const world = await answered();
+    await world.clock.advance(60_000);
+    const key = keyOf("acme", { maxTtlSeconds: 30 });
+    const headers = { "x-velo-cache": "no-store" };
+    expect(await shown(world.ask(CAPITAL, { key, headers }))).toBe("MISS expired");
+    expect(await shown(world.ask(REPHRASED, { key, headers }))).toBe("MISS guard:expiry");
+    expect((await world.ask(CAPITAL)).result).toBe("HIT-EXACT");
   });
 
   test("augment puts near rows into the prompt as notes, and the answer is not stored", async () => {

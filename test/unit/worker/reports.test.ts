@@ -151,6 +151,22 @@ describe("reports", () => {
     expect(Math.min(...sent)).toBe(2_000 - sent.length);
   });
 
+  test("an object that never answers holds no more than one that refuses", async () => {
+    const { clock, desk, received, state, flush } = office();
+    state.answer = () => new Promise(() => {});
+    for (let i = 0; i < 5_000; i++) {
+      desk.add({ receipt: receipt(String(i)) });
+      if (i % 10 === 9) void flush();
+    }
+    await clock.advance(36_000);
+    state.answer = () => Promise.resolve();
+    await flush();
+    const sent = received.flatMap(({ receipts }) => receipts.map(({ id }) => Number(id)));
+    expect(sent.length).toBeLessThanOrEqual(1_000);
+    expect(sent.length).toBeGreaterThan(900);
+    expect(sent.length + desk.dropped.unreachable).toBe(5_000);
+  });
+
   test("what a cancelled request had taken to send is sent by another after 35 s", async () => {
     const { clock, desk, ids, state, flush } = office();
     desk.add({ receipt: receipt("a") });
@@ -188,6 +204,16 @@ describe("replies", () => {
     expect(desk.isCurrent(clock.now())).toBe(true);
     await clock.advance(1);
     expect(desk.isCurrent(clock.now())).toBe(false);
+  });
+
+  test("of an epoch that has passed bring nothing back", async () => {
+    const { desk, state, sync } = office();
+    state.reply = { ...REPLY, epoch: 2, tombstones: ["gone"] };
+    await sync();
+    state.reply = { ...REPLY, epoch: 1, fresh: [row("gone")] };
+    await sync();
+    expect([...desk.tombstones]).toEqual(["gone"]);
+    expect([...desk.fresh]).toEqual([]);
   });
 
   test("a raised epoch empties what is remembered, the first one seen does not", async () => {

@@ -73,6 +73,12 @@ describe("a flight", () => {
     expect((await slow.events(500)).at(-1)).toEqual({ type: "done", answer: answer("xxxxx") });
   });
 
+  test("of a leader that vanished is forgotten, though nobody asks the same again", () => {
+    const flights = new Flights();
+    for (let i = 0; i < 1_000; i++) flights.lead(`key ${i}`, 10_000 * i);
+    expect(flights.size).toBeLessThanOrEqual(65);
+  });
+
   test("belongs to one key, and ends once", () => {
     const { flights, leader } = start();
     expect(flights.running("other", 0)).toBeNull();
@@ -159,6 +165,40 @@ describe("at the gateway", () => {
     expect(replies.map(({ status }) => status)).toEqual([500, 200, 200]);
     expect(replies.map(({ text }) => text)).toEqual(["", "Paris", "Paris"]);
     expect(calls).toBe(2);
+  });
+
+  test("an answer that was cut by its length ends for everybody as it did for the leader", async () => {
+    const world = new World();
+    world.model.script = () => ({ text: "one two three", finishReason: "length" });
+    const body = { max_tokens: 5 };
+    const replies = await together(world, [
+      { body: { ...body, stream: true } },
+      { body: { ...body, stream: true } },
+      { body },
+    ]);
+    for (const reply of replies)
+      expect(reply).toMatchObject({ text: "one two three", finishReason: "length", error: null });
+    expect(world.model.calls).toHaveLength(1);
+    await world.settleAll();
+    expect(world.store.size).toBe(0);
+  });
+
+  test("a follower who asks the model after all is a miss in its headers, receipt and outcome", async () => {
+    const world = new World();
+    let calls = 0;
+    world.model.script = () =>
+      calls++ === 0 ? { text: "one two three", breaksAfter: 3 } : { text: "Paris" };
+    const [, follower] = await together(world, [{ body: { stream: true } }, {}]);
+    expect(follower).toMatchObject({ text: "Paris", result: "MISS", reason: "no-match" });
+    await world.settleAll();
+    const id = follower!.headers.get("x-velo-decision");
+    expect(world.reported.outcomes.find(({ expId }) => expId === id)).toMatchObject({
+      kind: "MISS",
+      tokensOut: 5,
+    });
+    expect(world.reported.receipts.findLast((receipt) => receipt.id === id)!.body["kind"]).toBe(
+      "MISS",
+    );
   });
 
   test("a leader whose connection is lost at the platform is replaced after half a second", async () => {
