@@ -20,6 +20,8 @@ export interface GatewayOptions {
   readonly vars?: Readonly<Record<string, string>>;
   /** Keeps the Worker's log lines off the terminal; `logs()` has them either way. */
   readonly quiet?: boolean;
+  /** Opens V8's inspector, for heap sizes and CPU profiles. */
+  readonly inspect?: boolean;
 }
 
 export interface Gateway {
@@ -30,6 +32,8 @@ export interface Gateway {
   readonly secrets: LocalSecrets;
   /** Process id of the runtime that serves now. */
   workerdPid(): number;
+  /** WebSocket of the inspector of the Worker's isolate; throws unless `inspect` was asked for. */
+  inspectorUrl(): string;
   /** The newest log lines of the Worker, at most 1,000. */
   logs(): readonly string[];
   /** SIGKILL to workerd, as a crash would end it. The port is closed until `restart`. */
@@ -45,7 +49,7 @@ const MAX_LOG_LINES = 1000;
 
 /** Resolves when the port answers. Rejects when the bundle, the configuration or the port is at fault. */
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
-  const { persistTo, vars = {}, quiet = false } = options;
+  const { persistTo, vars = {}, quiet = false, inspect = false } = options;
   const folder = persistTo ?? (await mkdtemp(join(tmpdir(), "velo-gateway-")));
   const [modules, secrets] = await Promise.all([buildLocalWorker(), localSecrets(folder)]);
   const { SIGNING_PRIVATE_KEY: _, ...workerSecrets } = secrets;
@@ -58,6 +62,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
       host: HOST,
       port,
       cf: false,
+      ...(inspect && { inspectorPort: 0 }),
       unsafeTriggerHandlers: true, // /cdn-cgi/local/scheduled runs the cron
       resourcePersistencePath: join(folder, "state"),
       handleStructuredLogs({ level, message }) {
@@ -93,6 +98,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     adminToken: secrets.ADMIN_TOKEN,
     secrets,
     workerdPid: () => runtime.pid,
+    inspectorUrl: () => {
+      if (runtime.inspectorUrl === null) throw new Error("started without the inspector");
+      return runtime.inspectorUrl;
+    },
     logs: () => logs,
     async kill() {
       process.kill(runtime.pid, "SIGKILL");
@@ -108,6 +117,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
 interface Runtime {
   readonly port: number;
   readonly pid: number;
+  readonly inspectorUrl: string | null;
   dispose(): Promise<void>;
 }
 
@@ -120,7 +130,11 @@ async function startRuntime(options: ReturnType<typeof convertV4MiniflareOptions
     const { port } = await miniflare.ready;
     const pid = children.findLast(({ spawnfile }) => spawnfile.includes("workerd"))?.pid;
     if (pid === undefined) throw new Error("workerd started, but its process was not seen");
-    return { port: Number(port), pid, dispose } satisfies Runtime;
+    const inspectorUrl =
+      options.inspectorPort === undefined
+        ? null
+        : String(new URL("/core:user:velo", await miniflare.getInspectorURL()));
+    return { port: Number(port), pid, inspectorUrl, dispose } satisfies Runtime;
   } catch (error) {
     await dispose().catch(() => undefined);
     throw error;
