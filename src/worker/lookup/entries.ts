@@ -106,6 +106,8 @@ export class AnswerMemory {
 
   set(answer: StoredAnswer, now: number): void {
     const key = keyOf(answer.tenant as TenantId, answer.ansId);
+    // An answer that was served from here is no younger for it: it must be read again some time.
+    if (this.#entries.get(key)?.answer === answer) return;
     this.#delete(key);
     this.#entries.set(key, { answer, at: now });
     this.#bytes += sizeOf(answer);

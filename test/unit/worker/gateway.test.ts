@@ -60,16 +60,17 @@ describe("a repeat", () => {
     expect(world.embedded).toHaveLength(before);
   });
 
-  test("of a deleted answer is a miss within 5 s, however often it is asked meanwhile", async () => {
+  test("of a deleted answer is none any more after 5 s, nor a hit after 60 s, however often it is asked", async () => {
     const world = await answered();
     await world.ask(CAPITAL);
     world.store.clear();
     const results: string[] = [];
-    for (let s = 0; s < 4; s++) {
+    for (let s = 2; s <= 62; s += 2) {
       await world.clock.advance(2_000);
       results.push((await world.ask(CAPITAL, { headers: { "x-velo-cache": "no-store" } })).result);
     }
-    expect(results).toEqual(["HIT-EXACT", "HIT-EXACT", "MISS", "MISS"]);
+    expect(results.lastIndexOf("HIT-EXACT")).toBe(1);
+    expect(results.at(-1)).toBe("MISS");
   });
 
   test("is one whatever white space surrounds it, and none when white space inside differs", async () => {
