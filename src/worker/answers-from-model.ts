@@ -7,7 +7,9 @@ import { costOf, decisionHeaders, outcomeOf, receiptOf } from "./decision-record
 import { type Life } from "./gateway.ts";
 import { sha256Hex } from "./lookup/digest.ts";
 import { type StoredAnswer, vectorIdOf, writeAnswer } from "./lookup/entries.ts";
+import { type Scope } from "./lookup/fingerprint.ts";
 import { type Answer, AnswerCollector } from "./openai/answer.ts";
+import { textOf } from "./openai/chat.ts";
 import { errorEnvelope, GatewayError } from "./openai/errors.ts";
 import { type StreamEnd, passThrough } from "./openai/pass-through.ts";
 import { chunkWriter, renderCompletion } from "./openai/replay.ts";
@@ -118,6 +120,9 @@ function relay(life: Life, reply: ModelReply, { leader, connection, shareable }:
   const store = async (): Promise<Answer | null> => {
     const verdict = collector.end();
     if (verdict.storable) await keep(life, verdict.answer, shareable, leader);
+    // Followers have seen its beginning, and would get no more by asking again.
+    else if (collector.unfinished !== null && leader !== null && life.scope !== null)
+      leader.done(await storedOf(life, life.scope, collector.unfinished));
     else leader?.failed();
     return verdict.storable ? verdict.answer : null;
   };
@@ -128,7 +133,8 @@ function relay(life: Life, reply: ModelReply, { leader, connection, shareable }:
     const { usage, text } = collector;
     const result =
       kind === "cancel" ? "client_abort" : ok ? outcomeKind(kind, collector) : "upstream_error";
-    end(life, result, { text, ...(usage && { usage }) }, reply.firstByteMs);
+    // A refusal of the upstream's costs nothing.
+    end(life, result, ok ? { text, ...(usage && { usage }) } : null, reply.firstByteMs);
   };
   const body = passThrough(reply.body, {
     contentType: reply.headers.get("content-type"),
@@ -168,32 +174,12 @@ async function keep(
 ): Promise<void> {
   const { ports, scope, eligibility, controls, request } = life;
   if (scope === null) return leader?.failed();
-  const now = ports.now();
-  const { maxTtlSeconds } = request.key.tenant.settings;
-  const ttlSeconds = Math.min(controls.ttlSeconds ?? maxTtlSeconds, maxTtlSeconds);
-  const stored: StoredAnswer = {
-    v: 1,
-    ansId: life.ansId,
-    tenant: scope.tenant,
-    namespace: scope.namespace,
-    fingerprint: scope.fingerprint,
-    question: life.question,
-    embedder: ports.embedder.id,
-    text: answer.text,
-    finishReason: answer.finishReason,
-    model: answer.model || request.chat.model,
-    promptTokens:
-      answer.usage?.promptTokens ?? estimateTokens(JSON.stringify(request.body["messages"])),
-    completionTokens: answer.usage?.completionTokens ?? estimateTokens(answer.text),
-    modelSeconds: (now - request.receivedAt) / 1000,
-    createdAt: now,
-    expiresAt: now + ttlSeconds * 1000,
-    sha256: await sha256Hex(answer.text),
-  };
+  const stored = await storedOf(life, scope, answer);
   leader?.done(stored);
   const { serve } = request.key.tenant.settings;
-  if (!shareable || !eligibility.store || controls.noStore || ttlSeconds === 0) return;
-  ports.isolate.answers.set(stored, now);
+  const isShortLived = stored.expiresAt <= stored.createdAt;
+  if (!shareable || !eligibility.store || controls.noStore || isShortLived) return;
+  ports.isolate.answers.set(stored, stored.createdAt);
   ports.waitUntil(
     (async () => {
       const written = await ports.bounded("store", STORE_MS, () =>
@@ -209,6 +195,31 @@ async function keep(
       await life.desk.flushSoon(life.link, ports.now, ports.wait);
     })(),
   );
+}
+
+async function storedOf(life: Life, scope: Scope, answer: Answer): Promise<StoredAnswer> {
+  const { ports, controls, request } = life;
+  const now = ports.now();
+  const { maxTtlSeconds } = request.key.tenant.settings;
+  const ttlSeconds = Math.min(controls.ttlSeconds ?? maxTtlSeconds, maxTtlSeconds);
+  return {
+    v: 1,
+    ansId: life.ansId,
+    tenant: scope.tenant,
+    namespace: scope.namespace,
+    fingerprint: scope.fingerprint,
+    question: life.question,
+    embedder: ports.embedder.id,
+    text: answer.text,
+    finishReason: answer.finishReason,
+    model: answer.model || request.chat.model,
+    promptTokens: answer.usage?.promptTokens ?? promptTokensOf(life),
+    completionTokens: answer.usage?.completionTokens ?? estimateTokens(answer.text),
+    modelSeconds: (now - request.receivedAt) / 1000,
+    createdAt: now,
+    expiresAt: now + ttlSeconds * 1000,
+    sha256: await sha256Hex(answer.text),
+  };
 }
 
 /** The question's row for the index, when the request was eligible for it and its embedding is known. */
@@ -230,16 +241,18 @@ async function rowOf(life: Life, stored: StoredAnswer): Promise<EntryInsert | nu
   };
 }
 
+/** Where the upstream does not count. An image's bytes are no words. */
+const promptTokensOf = ({ request }: Life): number =>
+  estimateTokens(request.chat.messages.map(textOf).join("\n"));
+
 function end(
   life: Life,
   result: "final" | "client_abort" | "upstream_error" | "incomplete",
   answer: Pick<Answer, "text" | "usage"> | null,
   firstByteMs: number,
 ): void {
-  const { ports, record, desk, link, request } = life;
-  const tokensIn =
-    answer?.usage?.promptTokens ??
-    (answer === null ? 0 : estimateTokens(JSON.stringify(request.body["messages"])));
+  const { ports, record, desk, link } = life;
+  const tokensIn = answer?.usage?.promptTokens ?? (answer === null ? 0 : promptTokensOf(life));
   const tokensOut = answer?.usage?.completionTokens ?? estimateTokens(answer?.text ?? "");
   desk.add({
     outcome: outcomeOf(record, {
@@ -263,10 +276,12 @@ async function ride(
   const { ports, record, request } = life;
   const first = await events.next();
   if (first.done || first.value.type === "failed" || first.value.type === "timeout") return null;
-  record.result = "HIT-EXACT";
-  record.reason = "coalesced";
-  // Written down as a miss when it began to wait.
-  life.desk.add({ receipt: receiptOf(record) });
+  // Written down as a miss when it began to wait; not before it is certain to be none.
+  const isServed = (): void => {
+    record.result = "HIT-EXACT";
+    record.reason = "coalesced";
+    life.desk.add({ receipt: receiptOf(record) });
+  };
   const options = {
     id: `chatcmpl-${record.id}`,
     created: Math.floor(ports.now() / 1000),
@@ -282,6 +297,7 @@ async function ride(
     }
     if (event.type !== "done") return null;
     record.served = event.answer;
+    isServed();
     end(life, "final", null, 0);
     const headers = new Headers(decisionHeaders(record, ports.now()));
     headers.set("content-type", "application/json");
@@ -290,6 +306,7 @@ async function ride(
     });
   }
 
+  isServed();
   const chunks = chunkWriter(options);
   const encoder = new TextEncoder();
   const send = (controller: ReadableStreamDefaultController<Uint8Array>, data: string): void =>

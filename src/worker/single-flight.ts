@@ -11,6 +11,8 @@ const BEAT_MS = 40;
  * alone would not do: in an isolate that is overloaded everybody's timers are late, and a living leader seems silent.
  */
 const GONE_AFTER_LOOKS = 27;
+/** From so many flights on, those of leaders that vanished are looked for and forgotten. */
+const SWEEP_FROM = 64;
 /** A flight that nobody has looked at for so long is not joined any more. Milliseconds. */
 const ABANDONED_MS = 5_000;
 
@@ -47,6 +49,9 @@ export class Flights {
 
   /** Makes the caller the leader. Call `running` first, in the same turn. */
   lead(key: string, now: number): Leader {
+    if (this.#flights.size >= SWEEP_FROM)
+      for (const [other, { beatAt }] of this.#flights)
+        if (now - beatAt > ABANDONED_MS) this.#flights.delete(other);
     const flight: Flight = {
       state: "running",
       pieces: [],

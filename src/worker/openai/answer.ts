@@ -107,14 +107,21 @@ export class AnswerCollector {
     if (expected !== null && expected !== this.#received) this.#refuse("truncated");
     this.#judge();
     if (this.#reason !== null) return { storable: false, reason: this.#reason };
+    return { storable: true, answer: this.#answer() };
+  }
+
+  /** After `end()`: an answer that is whole as far as it goes, cut by its length for example, or null. */
+  get unfinished(): Answer | null {
+    const isWhole = this.#reason === "finish_reason" && this.#finished.size === 1;
+    return isWhole && this.#finished.has(0) && this.#text !== "" ? this.#answer() : null;
+  }
+
+  #answer(): Answer {
     return {
-      storable: true,
-      answer: {
-        text: this.#text,
-        finishReason: this.#finished.get(0) ?? "",
-        model: this.#model,
-        ...(this.usage && { usage: this.usage }),
-      },
+      text: this.#text,
+      finishReason: this.#finished.get(0) ?? "",
+      model: this.#model,
+      ...(this.usage && { usage: this.usage }),
     };
   }
 

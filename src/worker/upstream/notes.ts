@@ -40,17 +40,13 @@ export function augment(
 
 /** Characters / 4, but one token for each character of scripts written without spaces. An estimate. */
 export function estimateTokens(text: string): number {
-  let wide = 0;
-  let narrow = 0;
-  for (const character of text) {
-    if (isWide(character)) wide++;
-    else narrow += character.length;
-  }
-  return wide + Math.ceil(narrow / 4);
+  // One search by the engine: a loop over the characters of a megabyte takes 50 ms.
+  const wide = text.match(WIDE) ?? [];
+  const narrow = text.length - wide.reduce((sum, character) => sum + character.length, 0);
+  return wide.length + Math.ceil(narrow / 4);
 }
 
-const isWide = (character: string): boolean =>
-  /[\u2E80-\u9FFF\uAC00-\uD7AF\uF900-\uFAFF\uFF00-\uFFEF\u{20000}-\u{3FFFF}]/u.test(character);
+const WIDE = /[\u2E80-\u9FFF\uAC00-\uD7AF\uF900-\uFAFF\uFF00-\uFFEF\u{20000}-\u{3FFFF}]/gu;
 
 function renderBlock(notes: readonly Note[], delimiter: string): string | null {
   const frame = (lines: readonly string[]) =>
@@ -80,7 +76,7 @@ function cutToTokens(line: string, tokens: number): string {
   let cut = "";
   let cost = 0;
   for (const character of line) {
-    cost += isWide(character) ? 1 : character.length / 4;
+    cost += character.search(WIDE) === 0 ? 1 : character.length / 4;
     // The ellipsis is one character more.
     if (Math.ceil(cost + 0.25) > tokens) break;
     cut += character;
