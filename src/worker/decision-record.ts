@@ -88,13 +88,19 @@ export function experienceOf(record: DecisionRecord, omega: number): Experience 
     action: decision.action,
     mu: decision.mu,
     probs: [...decision.probs],
-    sub: decision.sub,
+    sub: executedOf(record, decision),
     policyVersion: policy.version,
     resolverVersion: RESOLVER_VERSION,
     embedder: record.embedder,
     share: record.tenant.settings.shareExperiences,
     usedRows: decision.selected && record.served ? [decision.selected.id] : [],
   };
+}
+
+/** What a decision came to: an answer that may not be served, or is gone, means that the model was called after all. */
+function executedOf(record: DecisionRecord, { handling, sub }: Decision): Experience["sub"] {
+  const cameTrue = { A: record.served !== null, C: record.result === "AUGMENTED", B: true };
+  return cameTrue[handling] ? sub : "B_FALLBACK";
 }
 
 export function receiptOf(record: DecisionRecord): Receipt {
@@ -119,7 +125,7 @@ export function receiptOf(record: DecisionRecord): Receipt {
       action: decision?.action ?? null,
       propensity: decision?.mu ?? null,
       handling: decision?.handling ?? null,
-      sub: decision?.sub ?? null,
+      sub: decision && executedOf(record, decision),
       served: record.served
         ? {
             ansId: record.served.ansId,

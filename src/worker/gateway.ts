@@ -8,7 +8,7 @@ import { askModel } from "./answers-from-model.ts";
 import { type CacheControls, cacheControlsOf } from "./cache-controls.ts";
 import { routeModel } from "./config.ts";
 import { type DecisionRecord, decisionId, experienceOf, receiptOf } from "./decision-record.ts";
-import { type Eligibility, eligibilityOf } from "./lookup/eligibility.ts";
+import { type Eligibility, bypass, eligibilityOf } from "./lookup/eligibility.ts";
 import { type StoredAnswer, answerIdOf } from "./lookup/entries.ts";
 import { type Scope, localeOf, normaliseQuestion, scopeOf } from "./lookup/fingerprint.ts";
 import { type LookUp, answerOfRow, lookUp } from "./lookup/look-up.ts";
@@ -17,6 +17,10 @@ import { GatewayError } from "./openai/errors.ts";
 import { type ModelCall, type Ports } from "./ports.ts";
 import { type RegionConfig, regionObjectName } from "./regions.ts";
 import { type RegionDesk, type RegionLink } from "./reports.ts";
+import { withDeadline } from "./upstream/deadline.ts";
+
+/** What a policy may take at least, however little of the look-up's time is left. Milliseconds. */
+const POLICY_MS = 20;
 
 /** A request that is authenticated, read and validated. */
 export interface GatewayRequest {
@@ -35,6 +39,8 @@ export interface GatewayRequest {
 /** What the steps of one request share. */
 export interface Life {
   readonly request: GatewayRequest;
+  /** When the request was read and its key verified: what follows is the look-up's time. */
+  readonly startedAt: number;
   readonly ports: Ports;
   readonly controls: CacheControls;
   readonly eligibility: Eligibility;
@@ -61,7 +67,7 @@ export async function answerChat(request: GatewayRequest, ports: Ports): Promise
       scope: life.scope,
       ansId: life.ansId,
       question: life.question,
-      receivedAt: request.receivedAt,
+      receivedAt: life.startedAt,
       desk: life.desk,
       link: life.link,
     },
@@ -78,7 +84,7 @@ export async function answerChat(request: GatewayRequest, ports: Ports): Promise
     return byModel(life, "MISS", unfit);
   }
 
-  const decision = await decideOn(life, found, barrier === null);
+  const { decision, failure } = await decideOn(life, found, barrier === null);
   record.decision = decision;
   if (decision?.handling === "A" && decision.selected !== null) {
     if (barrier !== null) {
@@ -87,7 +93,7 @@ export async function answerChat(request: GatewayRequest, ports: Ports): Promise
     }
     const answer = await answerOfRow(
       decision.selected,
-      { scope: life.scope, receivedAt: request.receivedAt },
+      { scope: life.scope, receivedAt: life.startedAt },
       ports,
     );
     const unfit = answer === null ? "answer-gone" : misfit(answer, life);
@@ -97,7 +103,7 @@ export async function answerChat(request: GatewayRequest, ports: Ports): Promise
   if (decision?.handling === "C" && barrier === null) {
     const notes = await Promise.all(
       decision.notes.map((row) =>
-        answerOfRow(row, { scope: life.scope!, receivedAt: request.receivedAt }, ports),
+        answerOfRow(row, { scope: life.scope!, receivedAt: life.startedAt }, ports),
       ),
     );
     const usable = notes.filter((note) => note !== null);
@@ -105,9 +111,11 @@ export async function answerChat(request: GatewayRequest, ports: Ports): Promise
   }
   const reason =
     barrier ??
+    (life.controls.noCache ? "no-cache" : null) ??
     life.eligibility.reason ??
     (found.failures["embed"] ? `embed-${found.failures["embed"]}` : null) ??
     (found.failures["vectors"] ? `vectors-${found.failures["vectors"]}` : null) ??
+    failure ??
     (found.candidates.length === 0 ? null : decision?.reason) ??
     "no-match";
   return byModel(life, "MISS", reason);
@@ -116,7 +124,7 @@ export async function answerChat(request: GatewayRequest, ports: Ports): Promise
 /** Routes the model, applies the eligibility table, computes the scope. */
 async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
   const { body, chat, key, region } = request;
-  const settings = key.tenant.settings;
+  const startedAt = ports.now();
   const routed = routeModel(ports.config, chat.model);
   if (routed === null)
     throw new GatewayError(
@@ -125,33 +133,14 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
       { param: "model" },
     );
   const controls = cacheControlsOf(request.headers, body["cache"]);
-  const eligibility = eligibilityOf(body, settings);
   const object = regionObjectName(region, key.tenant.id);
-  const question = normaliseQuestion(eligibility.question);
-
-  let scope: Scope | null = null;
-  let ansId = "";
-  if (eligibility.level !== "bypass") {
-    scope = await scopeOf({
-      tenant: key.tenant.id,
-      settings,
-      region: region.name,
-      user: typeof body["user"] === "string" ? body["user"] : null,
-      callerNamespace: controls.namespace,
-      embedder: ports.embedder.id,
-      locale: localeOf(request.headers.get("accept-language")),
-      body,
-    });
-    ansId = await answerIdOf(ports.hmac, scope, question);
-  }
+  const cached = await placeInCache(request, controls, ports);
   return {
     request,
+    startedAt,
     ports,
     controls,
-    eligibility,
-    scope,
-    question,
-    ansId,
+    ...cached,
     desk: ports.isolate.desk(object),
     link: ports.link(region, key.tenant.id),
     call: {
@@ -173,7 +162,7 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
       route: "/v1/chat/completions",
       model: chat.model,
       stream: chat.stream,
-      question,
+      question: cached.question,
       embedder: ports.embedder.id,
       result: "MISS",
       reason: "",
@@ -187,6 +176,41 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
       overheadMs: 0,
     },
   };
+}
+
+/** Whether and where the cache may take part. What fails here costs the cache, not the answer. */
+async function placeInCache(
+  request: GatewayRequest,
+  controls: CacheControls,
+  ports: Ports,
+): Promise<Pick<Life, "eligibility" | "scope" | "question" | "ansId">> {
+  const { body, key, region } = request;
+  const { settings } = key.tenant;
+  const outside = (eligibility: Eligibility) => ({
+    eligibility,
+    scope: null,
+    question: "",
+    ansId: "",
+  });
+  try {
+    const eligibility = eligibilityOf(body, settings);
+    if (eligibility.level === "bypass") return outside(eligibility);
+    const question = normaliseQuestion(eligibility.question);
+    const scope = await scopeOf({
+      tenant: key.tenant.id,
+      settings,
+      region: region.name,
+      user: typeof body["user"] === "string" ? body["user"] : null,
+      callerNamespace: controls.namespace,
+      embedder: ports.embedder.id,
+      locale: localeOf(request.headers.get("accept-language")),
+      body,
+    });
+    return { eligibility, scope, question, ansId: await answerIdOf(ports.hmac, scope, question) };
+  } catch {
+    ports.isolate.counters.cacheErrors++;
+    return outside(bypass("cache-error"));
+  }
 }
 
 /** Why nothing may be served from the cache for this request, or null. */
@@ -204,7 +228,9 @@ function misfit(answer: StoredAnswer, life: Life): string | null {
   const { body } = life.request;
   const now = life.ports.now();
   const { maxAgeSeconds } = life.controls;
-  if (answer.expiresAt <= now) return "expired";
+  // The tenant may have shortened the life of its answers since this one was stored.
+  const { maxTtlSeconds } = life.request.key.tenant.settings;
+  if (answer.expiresAt <= now || now - answer.createdAt > maxTtlSeconds * 1000) return "expired";
   if (maxAgeSeconds !== null && now - answer.createdAt > maxAgeSeconds * 1000) return "max-age";
   for (const field of ["max_tokens", "max_completion_tokens"]) {
     const limit = body[field];
@@ -221,8 +247,27 @@ function misfit(answer: StoredAnswer, life: Life): string | null {
   return null;
 }
 
-/** Observation -> policy -> resolver, guards, budget. Null when there is nothing to decide on. */
-async function decideOn(life: Life, found: LookUp, serve: boolean): Promise<Decision | null> {
+interface Decided {
+  /** Null when there is nothing to decide on, or deciding failed. */
+  readonly decision: Decision | null;
+  readonly failure: string | null;
+}
+
+/** Observation -> policy -> resolver, guards, budget. Whatever fails or hangs here means a model call. */
+async function decideOn(life: Life, found: LookUp, serve: boolean): Promise<Decided> {
+  const { ports } = life;
+  const left = ports.config.deadlines.lookupMs - (ports.now() - life.startedAt);
+  const decided = await withDeadline(
+    () => propose(life, found, serve),
+    Math.max(POLICY_MS, left),
+    ports.wait,
+  );
+  if (decided.ok) return { decision: decided.value, failure: null };
+  ports.isolate.counters.cacheErrors++;
+  return { decision: null, failure: `policy-${decided.reason}` };
+}
+
+async function propose(life: Life, found: LookUp, serve: boolean): Promise<Decision | null> {
   const { ports, record, request } = life;
   if (found.embedding === null || life.scope === null || life.controls.noCache) return null;
   const { config, embedder } = ports;
@@ -237,7 +282,7 @@ async function decideOn(life: Life, found: LookUp, serve: boolean): Promise<Deci
       lang: languageOf(life.question),
       fp: life.scope.fp,
       now: ports.now(),
-      ...(life.controls.maxAgeSeconds !== null && { maxAgeSeconds: life.controls.maxAgeSeconds }),
+      maxAgeSeconds: Math.min(life.controls.maxAgeSeconds ?? Infinity, settings.maxTtlSeconds),
     },
     candidates: found.candidates,
     output: await policy.infer(observation),
@@ -283,7 +328,7 @@ async function byModel(
   settleDecision(life);
   if (life.controls.onlyIfCached)
     throw new GatewayError(
-      "upstream_timeout",
+      "not_cached",
       "only-if-cached was asked for and the cache has no answer.",
     );
   return askModel(life, notes);

@@ -27,7 +27,7 @@ export class Isolate {
   readonly keys = new BoundedMap<KeyCopy>(10_000);
   /** Decisions by id, and the last semantic hit by answer id and user. */
   readonly decisions = new BoundedMap<RecentDecision>(5_000);
-  readonly counters = { foreignRows: 0, storeFailures: 0 };
+  readonly counters = { foreignRows: 0, storeFailures: 0, cacheErrors: 0 };
   readonly #desks = new Map<string, RegionDesk>();
 
   /** @param object name of the region object, `region/<region>/<shard>` */

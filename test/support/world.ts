@@ -60,6 +60,8 @@ export interface Ask {
   readonly isolate?: Isolate;
   readonly signal?: AbortSignal;
   readonly onReader?: (reader: BodyReader) => void;
+  /** When the request arrived, where reading it took a while. */
+  readonly receivedAt?: number;
   /** The bytes on the wire, where they must not be what JSON.stringify gives. */
   readonly raw?: string;
 }
@@ -149,7 +151,7 @@ export class World {
       return await this.source.answerChat(
         {
           requestId,
-          receivedAt: this.clock.now(),
+          receivedAt: ask.receivedAt ?? this.clock.now(),
           key: ask.key ?? keyOf("acme"),
           region,
           headers: new Headers(ask.headers),

@@ -72,7 +72,7 @@ export interface Eligibility {
   readonly question: string;
 }
 
-const bypass = (reason: string): Eligibility => ({
+export const bypass = (reason: string): Eligibility => ({
   level: "bypass",
   store: false,
   reason,
@@ -168,6 +168,8 @@ export function eligibilityOf(
     const scoped = settings.userScope && typeof body["user"] === "string" && body["user"] !== "";
     if (!scoped) return bypass(`personal-data:${personal}`);
   }
+  // Requests without a name would share one scope, whoever sent them.
+  if (settings.userScope && !body["user"]) return bypass("no-user");
 
   const format = body["response_format"];
   if (typeof format === "object" && format !== null) {
