@@ -85,6 +85,6 @@ export function cacheControlsOf(headers: Headers, bodyCache: unknown): CacheCont
     onlyIfCached,
     ttlSeconds: ttl,
     // Any text is allowed: it is hashed into the namespace, never used as one.
-    namespace: namespace === null ? null : namespace.slice(0, 256),
+    namespace,
   };
 }

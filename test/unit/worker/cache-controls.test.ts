@@ -75,7 +75,9 @@ describe("cache controls", () => {
   });
 
   test("namespaces that differ at their ends only are two", () => {
-    const [a, b] = ["a", "b"].map((end) => of({}, { namespace: "n".repeat(1_000) + end }).namespace);
+    const [a, b] = ["a", "b"].map(
+      (end) => of({}, { namespace: "n".repeat(1_000) + end }).namespace,
+    );
     expect(a).not.toBe(b);
   });
 });
