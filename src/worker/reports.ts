@@ -57,6 +57,9 @@ export class RegionDesk {
   #tombstones: ReadonlySet<string> = new Set();
   #epoch = -1;
   #syncedAt = Number.NEGATIVE_INFINITY;
+  /** Calls begun, and the latest of them whose reply is in. */
+  #calls = 0;
+  #replied = 0;
   #switches = NO_SWITCHES;
   #policyVersion: number | null = null;
   /** Records given up, by reason. */
@@ -93,7 +96,8 @@ export class RegionDesk {
   }
 
   async sync(link: RegionLink, now: () => number): Promise<void> {
-    this.#apply(await link.sync(this.#freshCursor), now());
+    const call = ++this.#calls;
+    this.#apply(await link.sync(this.#freshCursor), call, now());
   }
 
   /** For waitUntil: gathers company for a moment, then sends everything that is there. */
@@ -110,16 +114,23 @@ export class RegionDesk {
     while (this.#records.length > 0)
       this.#unsent.push(this.#batch(this.#records.splice(0, MAX_BATCH)));
     // A sender may be cancelled with its request: what it took comes back after a while.
-    for (const [batchId, { report, at }] of this.#sending)
-      if (now() - at > SENDER_GONE_MS) {
-        this.#sending.delete(batchId);
-        this.#unsent.push(report);
-      }
-    const mine = this.#unsent.splice(0);
-    for (const report of mine) this.#sending.set(report.batchId, { report, at: now() });
+    const back = [...this.#sending.values()].filter(({ at }) => now() - at > SENDER_GONE_MS);
+    for (const { report } of back) this.#sending.delete(report.batchId);
+    this.#unsent.unshift(...back.map(({ report }) => report));
+    this.#dropOldest();
+    const mine: Report[] = [];
+    // An object that is slow to answer is not sent ever more: what waits for it is bounded.
+    let underWay = [...this.#sending.values()].reduce((sum, { report }) => sum + sizeOf(report), 0);
+    while (this.#unsent.length > 0 && underWay < MAX_UNSENT) {
+      const report = this.#unsent.shift()!;
+      underWay += sizeOf(report);
+      this.#sending.set(report.batchId, { report, at: now() });
+      mine.push(report);
+    }
     for (const [i, report] of mine.entries()) {
       try {
-        this.#apply(await link.report({ ...report, freshCursor: this.#freshCursor }), now());
+        const call = ++this.#calls;
+        this.#apply(await link.report({ ...report, freshCursor: this.#freshCursor }), call, now());
         this.#sending.delete(report.batchId);
       } catch (error) {
         for (const { batchId } of mine.slice(i)) this.#sending.delete(batchId);
@@ -137,6 +148,10 @@ export class RegionDesk {
     }
     // The same batch id goes out again with the next flush: the ledger knows it if it arrived after all.
     this.#unsent.unshift(...reports);
+    this.#dropOldest();
+  }
+
+  #dropOldest(): void {
     let kept = this.#unsent.reduce((sum, report) => sum + sizeOf(report), 0);
     while (kept > MAX_UNSENT) {
       const oldest = this.#unsent.shift();
@@ -161,7 +176,10 @@ export class RegionDesk {
     };
   }
 
-  #apply(reply: ReportReply, now: number): void {
+  #apply(reply: ReportReply, call: number, now: number): void {
+    // Overtaken by the reply to a later call, this one would bring back what was purged in between.
+    if (call < this.#replied) return;
+    this.#replied = call;
     if (this.#epoch >= 0 && reply.epoch > this.#epoch) {
       this.#fresh.clear();
       this.#onEpoch();

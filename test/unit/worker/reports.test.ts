@@ -206,12 +206,15 @@ describe("replies", () => {
     expect(desk.isCurrent(clock.now())).toBe(false);
   });
 
-  test("of an epoch that has passed bring nothing back", async () => {
-    const { desk, state, sync } = office();
-    state.reply = { ...REPLY, epoch: 2, tombstones: ["gone"] };
-    await sync();
-    state.reply = { ...REPLY, epoch: 1, fresh: [row("gone")] };
-    await sync();
+  test("that a later call's reply overtook bring nothing back", async () => {
+    const { desk } = office();
+    const slow = Promise.withResolvers<ReportReply>();
+    const link = { report: () => slow.promise, sync: () => slow.promise };
+    const overtaken = desk.sync(link, () => 0);
+    const purged = { ...REPLY, epoch: 2, tombstones: ["gone"] };
+    await desk.sync({ ...link, sync: () => Promise.resolve(purged) }, () => 0);
+    slow.resolve({ ...REPLY, fresh: [row("gone")] });
+    await overtaken;
     expect([...desk.tombstones]).toEqual(["gone"]);
     expect([...desk.fresh]).toEqual([]);
   });
