@@ -124,14 +124,14 @@ export class Ledger {
     }
   }
 
-  /** A decision that is not packed yet. */
+  /** A decision that is not packed yet; the later word where a follower was written down twice. */
   findReceipt(id: string): Receipt | null {
     const rows = this.#store.exec<{ body: string }>(
-      "SELECT body FROM batch WHERE instr(body, ?) > 0",
+      "SELECT body FROM batch WHERE instr(body, ?) > 0 ORDER BY seq DESC",
       JSON.stringify(id),
     );
     for (const { body } of rows) {
-      const found = (JSON.parse(body) as Report).receipts.find((receipt) => receipt.id === id);
+      const found = (JSON.parse(body) as Report).receipts.findLast((receipt) => receipt.id === id);
       if (found) return found;
     }
     return null;

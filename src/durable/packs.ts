@@ -62,7 +62,7 @@ export class Packs {
     const at = timeOf(id);
     if (at === null) return null;
     const packs = this.#store.exec<{ first: number; last: number }>(
-      "SELECT first, last FROM pack WHERE receipts > 0 AND from_at <= ? AND to_at >= ? ORDER BY first LIMIT 20",
+      "SELECT first, last FROM pack WHERE receipts > 0 AND from_at <= ? AND to_at >= ? ORDER BY first DESC LIMIT 20",
       at + RECEIPT_SLACK_MS,
       at - RECEIPT_SLACK_MS,
     );
@@ -70,7 +70,7 @@ export class Packs {
       const receipts = JSON.parse(
         (await this.#objects.get(this.#receiptsKey(pack))) ?? "[]",
       ) as readonly Receipt[];
-      const found = receipts.find((receipt) => receipt.id === id);
+      const found = receipts.findLast((receipt) => receipt.id === id);
       if (found) return found;
     }
     return null;

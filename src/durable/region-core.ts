@@ -281,7 +281,11 @@ export class RegionCore {
 
   #show(batch: Batch, counts: boolean): void {
     if (counts) this.#totals = addToTotals(this.#totals, batch.report);
-    this.#recent = [...batch.report.receipts.toReversed(), ...this.#recent].slice(0, MAX_RECENT);
+    // A follower is written down twice: the newer word stands.
+    const newest = new Map<string, Receipt>();
+    for (const receipt of [...batch.report.receipts.toReversed(), ...this.#recent])
+      if (!newest.has(receipt.id)) newest.set(receipt.id, receipt);
+    this.#recent = [...newest.values()].slice(0, MAX_RECENT);
   }
 
   #count(drops: Drops): void {

@@ -171,6 +171,18 @@ describe("packs", () => {
     expect(rig.objects.objects.get("r/eu/0/1-1.json")).toContain("secret question");
   });
 
+  it("tell the last word on a decision that was written down twice, and show it once", async () => {
+    const rig = newRig();
+    const id = `d${rig.now.toString(36)}-0-eu`;
+    for (const [i, text] of ["a miss", "coalesced", "coalesced, served"].entries()) {
+      rig.core.report(reportOf({ receipts: [receiptOf(id, rig.now, text)] }));
+      expect((await rig.core.receipt(id))?.body["text"]).toBe(text);
+      expect(rig.core.live().recent.map(({ body }) => body["text"])).toEqual([text]);
+      if (i !== 0) await rig.core.work(true);
+      expect((await rig.core.receipt(id))?.body["text"]).toBe(text);
+    }
+  });
+
   it("let a decision be found before and after it is packed", async () => {
     const rig = newRig();
     const idAt = (at: number, name: string) => `d${at.toString(36)}-${name}-eu`;
