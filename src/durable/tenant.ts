@@ -43,12 +43,15 @@ export interface VerifiedKey {
   readonly scopes: readonly KeyScope[];
 }
 
+export type AddedKey = "added" | "unknown-tenant" | "too-many-keys";
+
 /** The Tenants object's RPC surface. Secrets never cross it in clear: callers send HMAC digests. */
 export interface TenantsRpc {
   /** null when the key id is unknown, expired, revoked, or the digest differs. */
   verify(keyId: string, digestHex: string): Promise<VerifiedKey | null>;
   createTenant(name: string, settings?: Partial<TenantSettings>): Promise<Tenant>;
-  updateSettings(tenant: string, settings: Partial<TenantSettings>): Promise<Tenant>;
+  /** null when the tenant is unknown. */
+  updateSettings(tenant: string, settings: Partial<TenantSettings>): Promise<Tenant | null>;
   listTenants(): Promise<readonly Tenant[]>;
   /** Stores a key made by the caller. */
   addKey(key: {
@@ -57,7 +60,7 @@ export interface TenantsRpc {
     digestHex: string;
     scopes: readonly KeyScope[];
     expiresAt?: number;
-  }): Promise<void>;
+  }): Promise<AddedKey>;
   revokeKey(keyId: string): Promise<boolean>;
 }
 

@@ -4,6 +4,7 @@ import { DurableObject } from "cloudflare:workers";
 import { migrate, type SqlStore, TENANTS_SCHEMA } from "./rows.ts";
 import { sqlStoreOf } from "./sql-storage.ts";
 import {
+  type AddedKey,
   DEFAULT_SETTINGS,
   type KeyScope,
   type Tenant,
@@ -54,19 +55,19 @@ export class Tenants extends DurableObject<unknown> implements TenantsRpc {
       name,
       JSON.stringify(known(settings)),
     );
-    return this.#get(id);
+    return this.#find(id)!;
   }
 
-  async updateSettings(tenant: string, settings: Partial<TenantSettings>): Promise<Tenant> {
+  async updateSettings(tenant: string, settings: Partial<TenantSettings>): Promise<Tenant | null> {
     const [row] = this.#rows("WHERE id = ?", tenant);
-    if (row === undefined) throw new RangeError(`unknown tenant ${tenant}`);
+    if (row === undefined) return null;
     const changed = { ...(JSON.parse(row.settings) as object), ...known(settings) };
     this.#store.exec(
       "UPDATE tenant SET settings = ? WHERE id = ?",
       JSON.stringify(changed),
       tenant,
     );
-    return this.#get(tenant);
+    return this.#find(tenant);
   }
 
   async listTenants(): Promise<readonly Tenant[]> {
@@ -79,17 +80,16 @@ export class Tenants extends DurableObject<unknown> implements TenantsRpc {
     digestHex: string;
     scopes: readonly KeyScope[];
     expiresAt?: number;
-  }): Promise<void> {
+  }): Promise<AddedKey> {
     if (!/^[0-9a-f]{64}$/.test(key.digestHex))
       throw new TypeError("a digest is 64 lower-case hexadecimal digits");
-    this.#get(key.tenant);
+    if (this.#find(key.tenant) === null) return "unknown-tenant";
     const now = Date.now();
-    this.#store.transaction(() => {
+    return this.#store.transaction(() => {
       const live = this.#store
         .exec<KeyRow>("SELECT * FROM api_key WHERE tenant = ?", key.tenant)
         .filter((row) => isLive(row, now));
-      if (live.length >= MAX_LIVE_KEYS)
-        throw new RangeError(`tenant ${key.tenant} has ${live.length} live keys: revoke one first`);
+      if (live.length >= MAX_LIVE_KEYS) return "too-many-keys";
       // A key id that exists already fails here: ids are random, and a key is never replaced.
       this.#store.exec(
         `INSERT INTO api_key (key_id, tenant, digest, scopes, expires_at, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
@@ -100,6 +100,7 @@ export class Tenants extends DurableObject<unknown> implements TenantsRpc {
         key.expiresAt ?? null,
         now,
       );
+      return "added";
     });
   }
 
@@ -110,12 +111,6 @@ export class Tenants extends DurableObject<unknown> implements TenantsRpc {
       keyId,
     );
     return revoked.length > 0;
-  }
-
-  #get(id: string): Tenant {
-    const tenant = this.#find(id);
-    if (tenant === null) throw new RangeError(`unknown tenant ${id}`);
-    return tenant;
   }
 
   #find(id: string): Tenant | null {

@@ -4,13 +4,13 @@ import { digestOf, makeKey } from "../durable/keys.ts";
 import { DEFAULT_SETTINGS, type KeyScope, type TenantSettings } from "../durable/tenant.ts";
 import { type World } from "./bindings.ts";
 import { readJsonBody } from "./openai/body.ts";
-import { GatewayError } from "./openai/errors.ts";
+import { GatewayError, unknownUrl } from "./openai/errors.ts";
 
 const SCOPES: readonly KeyScope[] = ["infer", "feedback", "admin:read", "admin:write", "trainer"];
 
 /** @throws 404 when the deployment has no admin token, 401 when the presented one differs */
 async function requireAdmin(world: World): Promise<void> {
-  if (!world.adminToken) throw new GatewayError("not_found", "Unknown request URL.");
+  if (!world.adminToken) throw unknownUrl(world.request);
   const presented = /^Bearer +(\S+)$/i.exec(world.request.headers.get("authorization") ?? "")?.[1];
   const encoder = new TextEncoder();
   const digest = async (text: string): Promise<ArrayBuffer> =>
@@ -74,8 +74,11 @@ export async function tenantsAndKeys(
         throw invalid("name", "must be 1 to 64 letters, digits, spaces, dots or dashes");
       return json(world, await tenants.createTenant(name, settingsOf(settings ?? {})), 201);
     }
-    case "PATCH tenants/:id":
-      return json(world, await tenants.updateSettings(id ?? "", settingsOf(await body())));
+    case "PATCH tenants/:id": {
+      const tenant = await tenants.updateSettings(id ?? "", settingsOf(await body()));
+      if (tenant === null) throw unknownTenant(id ?? "");
+      return json(world, tenant);
+    }
     case "POST keys":
       return json(world, await createKey(world, await body()), 201);
     case "DELETE keys/:id": {
@@ -84,7 +87,7 @@ export async function tenantsAndKeys(
       return json(world, { id, revoked });
     }
     default:
-      throw new GatewayError("not_found", "Unknown request URL.");
+      throw unknownUrl(request);
   }
 }
 
@@ -98,13 +101,16 @@ async function createKey(world: World, body: Readonly<Record<string, unknown>>):
   if (expiresAt !== undefined && (typeof expiresAt !== "number" || expiresAt <= 0))
     throw invalid("expires_at", "must be seconds since the epoch");
   const key = makeKey(crypto);
-  await world.tenants.addKey({
+  const outcome = await world.tenants.addKey({
     keyId: key.keyId,
     tenant,
     digestHex: await digestOf(crypto, pepper, key.secret),
     scopes: scopes as KeyScope[],
     ...(typeof expiresAt === "number" && { expiresAt: expiresAt * 1000 }),
   });
+  if (outcome === "unknown-tenant") throw unknownTenant(tenant);
+  if (outcome === "too-many-keys")
+    throw new GatewayError("conflict", "This tenant has as many keys as it may: revoke one first.");
   return { id: key.keyId, tenant, scopes, key: key.text };
 }
 
@@ -133,6 +139,9 @@ function settingsOf(value: unknown): Partial<TenantSettings> {
 
 const invalid = (param: string, what: string): GatewayError =>
   new GatewayError("invalid_request", `'${param}' ${what}.`, { param });
+
+const unknownTenant = (id: string): GatewayError =>
+  new GatewayError("not_found", `No tenant ${id.slice(0, 80)} is known.`);
 
 function json(world: World, body: unknown, status = 200): Response {
   return Response.json(body, {

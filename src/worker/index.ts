@@ -9,7 +9,7 @@ import { feedback } from "./feedback.ts";
 import { answerChat } from "./gateway.ts";
 import { readJsonBody } from "./openai/body.ts";
 import { parseChatRequest } from "./openai/chat.ts";
-import { GatewayError, errorResponse } from "./openai/errors.ts";
+import { asGatewayError, errorResponse, unknownUrl } from "./openai/errors.ts";
 import { health, models, oneModel, ready } from "./status.ts";
 
 export { Region } from "../durable/region.ts";
@@ -66,12 +66,11 @@ export default {
       const routed = { method: request.method, url: `https://velo${pathname}` };
       const response = isPlain(pathname) ? await router.fetch(routed, world) : undefined;
       if (response) return response;
-      throw new GatewayError(
-        "not_found",
-        `Unknown request URL: ${request.method} ${pathname.slice(0, 200)}.`,
-      );
+      throw unknownUrl(request);
     } catch (error) {
-      return errorResponse(error, requestId);
+      const known = asGatewayError(error);
+      if (known.code === "internal_error") logFailure(requestId, known.cause);
+      return errorResponse(known, requestId);
     }
   },
 
@@ -79,6 +78,12 @@ export default {
     await evictEverywhere(env);
   },
 } satisfies ExportedHandler<Env>;
+
+/** The caller is told nothing about a fault of velo's own, a broken configuration among them: it is found by this line. */
+function logFailure(requestId: string, cause: unknown): void {
+  // oxlint-disable-next-line no-console -- the Worker's log is where the operator looks for it
+  console.error(JSON.stringify({ event: "request-failed", requestId, error: String(cause) }));
+}
 
 /** Spellings that two parsers may read differently are no route of ours; only the name of a model may hold a slash. */
 function isPlain(pathname: string): boolean {

@@ -119,7 +119,8 @@ export function isTextOnly(message: ChatMessage): boolean {
 
 function parseMessages(messages: unknown): readonly ChatMessage[] {
   if (!Array.isArray(messages)) throw invalid("messages", "an array of messages", messages);
-  if (messages.length === 0) throw invalid("messages", "at least one message", messages);
+  if (messages.length === 0)
+    throw invalid("messages", "an array of one or more messages", messages);
   for (const [i, message] of (messages as unknown[]).entries()) {
     checkMessage(message, `messages[${i}]`);
   }
@@ -186,7 +187,7 @@ function invalid(param: string, expected: string, actual: unknown): GatewayError
       : actual === null
         ? "null"
         : Array.isArray(actual)
-          ? "an array"
+          ? `${actual.length === 0 ? "an empty" : "an"} array`
           : `a ${typeof actual}`;
   return new GatewayError("invalid_request", `'${param}' must be ${expected}; got ${came}.`, {
     param,

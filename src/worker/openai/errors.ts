@@ -22,6 +22,8 @@ const KINDS = {
   breaker_open: { status: 503, type: "upstream_error", isRetryable: true },
   unavailable: { status: 503, type: "server_error", isRetryable: true },
   upstream_timeout: { status: 504, type: "upstream_error", isRetryable: true },
+  // What RFC 9111 wants for only-if-cached; no upstream had a part in it.
+  not_cached: { status: 504, type: "invalid_request_error", isRetryable: false },
 } as const;
 
 export type ErrorCode = keyof typeof KINDS;
@@ -61,6 +63,14 @@ export function asGatewayError(error: unknown): GatewayError {
   return new GatewayError("internal_error", "The gateway failed to handle this request.", {
     cause: error,
   });
+}
+
+/** The same for a route that does not exist and for one that is off. */
+export function unknownUrl({ method, url }: Request): GatewayError {
+  return new GatewayError(
+    "not_found",
+    `Unknown request URL: ${method} ${new URL(url).pathname.slice(0, 200)}.`,
+  );
 }
 
 /** The OpenAI envelope, for a response body or for the last event of a broken stream. */

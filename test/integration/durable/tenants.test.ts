@@ -17,8 +17,14 @@ async function addKey(
 ) {
   const { keyId, secret } = makeKey(crypto);
   const digestHex = await digestOf(crypto, "pepper", secret);
-  await tenants().addKey({ keyId, tenant, digestHex, scopes: ["infer"], ...more });
-  return { keyId, digestHex };
+  const outcome = await tenants().addKey({
+    keyId,
+    tenant,
+    digestHex,
+    scopes: ["infer"],
+    ...more,
+  });
+  return { keyId, digestHex, outcome };
 }
 
 describe("keys", () => {
@@ -67,24 +73,27 @@ describe("keys", () => {
     const { id } = await tenants().createTenant("one");
     const key = await addKey(id);
     const again = async () =>
-      await tenants().addKey({ ...key, tenant: id, scopes: ["admin:write"] });
+      await tenants().addKey({
+        keyId: key.keyId,
+        digestHex: key.digestHex,
+        tenant: id,
+        scopes: ["admin:write"],
+      });
     await expect(again()).rejects.toThrow(/UNIQUE/);
     expect((await tenants().verify(key.keyId, key.digestHex))?.scopes).toEqual(["infer"]);
     const clear = async () =>
       await tenants().addKey({ keyId: "k", tenant: id, digestHex: "a secret", scopes: ["infer"] });
     await expect(clear()).rejects.toThrow(/64 lower-case/);
-    const orphan = async () => await addKey("t-unknown");
-    await expect(orphan()).rejects.toThrow(/unknown tenant/);
+    expect((await addKey("t-unknown")).outcome).toBe("unknown-tenant");
   });
 
   it("are at most 32 live ones per tenant", async () => {
     const { id } = await tenants().createTenant("one");
     const keys = [];
     for (let i = 0; i < 32; i++) keys.push(await addKey(id));
-    const more = async () => await addKey(id);
-    await expect(more()).rejects.toThrow(/revoke one first/);
+    expect((await addKey(id)).outcome).toBe("too-many-keys");
     await tenants().revokeKey(keys[0]?.keyId ?? "");
-    expect((await more()).keyId).toHaveLength(12);
+    expect((await addKey(id)).outcome).toBe("added");
   });
 });
 
@@ -92,7 +101,7 @@ describe("settings", () => {
   it("change one by one and keep what was chosen before", async () => {
     const { id } = await tenants().createTenant("one", { augment: true });
     const changed = await tenants().updateSettings(id, { deltaHit: 0.01 });
-    expect(changed.settings).toEqual({ ...DEFAULT_SETTINGS, augment: true, deltaHit: 0.01 });
+    expect(changed?.settings).toEqual({ ...DEFAULT_SETTINGS, augment: true, deltaHit: 0.01 });
     expect(await tenants().listTenants()).toEqual([changed]);
   });
 
@@ -110,7 +119,6 @@ describe("settings", () => {
     await expect(set({ sreve: "exact" })()).rejects.toThrow(/unknown setting sreve/);
     await expect(set({ augment: "yes" })()).rejects.toThrow(/must be a boolean/);
     await expect(set({ deltaHit: Number.NaN })()).rejects.toThrow(/must be a number/);
-    const unknown = async () => await tenants().updateSettings("t-unknown", {});
-    await expect(unknown()).rejects.toThrow(/unknown tenant/);
+    expect(await tenants().updateSettings("t-unknown", {})).toBeNull();
   });
 });

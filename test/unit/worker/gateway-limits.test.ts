@@ -23,6 +23,7 @@ describe("cache controls", () => {
     for (const prompt of [CAPITAL, REPHRASED])
       expect(await world.ask(prompt, { headers })).toMatchObject({
         result: "MISS",
+        reason: "no-cache",
         text: "a newer answer",
       });
     await world.settleAll();
@@ -80,7 +81,7 @@ describe("cache controls", () => {
     expect((await world.ask(CAPITAL, { headers })).status).toBe(200);
     expect(await world.ask("Who wrote Faust?", { headers })).toMatchObject({
       status: 504,
-      error: "upstream_timeout",
+      error: "not_cached",
     });
     expect(world.model.calls).toHaveLength(1);
   });

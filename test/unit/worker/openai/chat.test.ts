@@ -119,6 +119,9 @@ describe("a mistake is named by its path", () => {
     expect(() => parseChatRequest(json)).toThrow(
       "'messages[0].role' must be one of system, developer, user, assistant, tool, function; got a string.",
     );
+    expect(() => parseChatRequest({ model: "m", messages: [] })).toThrow(
+      "'messages' must be an array of one or more messages; got an empty array.",
+    );
   });
 });
 

@@ -40,6 +40,7 @@ test.each<[ErrorCode, number, boolean]>([
   ["breaker_open", 503, true],
   ["unavailable", 503, true],
   ["upstream_timeout", 504, true],
+  ["not_cached", 504, false],
 ])("%s is %i, retryable: %s", (code, status, isRetryable) => {
   expect(new GatewayError(code, "m")).toMatchObject({ status, isRetryable, code });
 });
