@@ -1,9 +1,7 @@
-// npm run export-onnx -- --seed N --out DIR [--version V] [--key FILE] [--embedder ID] [--days N] [--json]
 // Writes a policy with weights drawn from the seed as signed files in the bucket's layout, reads them back through the
 // gate that the edge uses, and runs them on onnxruntime. The weights are untrained: the files are for tests and drills.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { parseArgs } from "node:util";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { initialWeights } from "../../src/policy/network/initial-weights.ts";
 import { DEFAULT_NETWORK, type NetworkConfig } from "../../src/policy/network/layout.ts";
@@ -24,27 +22,31 @@ import {
 import { Random } from "../../src/policy/random.ts";
 import { RESOLVER_VERSION } from "../../src/policy/cache/resolver.ts";
 import { makeRelease } from "../../src/trainer-node/publish.ts";
+import { readFlags, refuse } from "../local/flags.ts";
 import { signingKey } from "./signing-key.ts";
 
-const { values: options } = parseArgs({
-  options: {
-    seed: { type: "string" },
-    out: { type: "string" },
-    version: { type: "string" },
-    key: { type: "string" },
-    embedder: { type: "string", default: "*" },
-    days: { type: "string", default: "90" },
-    json: { type: "boolean", default: false },
-  },
+const USAGE = `usage: npm run export-onnx -- --seed N --out DIR [options]
+  --seed N        the weights are drawn from it
+  --out DIR       the files go there, in the bucket's layout
+  --version V     default: one more than the newest version in DIR
+  --key FILE      signing key, made when it does not exist (DIR/signing-key.pem)
+  --embedder ID   the embedder it is for (*: any)
+  --days N        until it expires (90)
+  --json          print JSON`;
+
+const options = readFlags(USAGE, {
+  seed: { type: "string" },
+  out: { type: "string" },
+  version: { type: "string" },
+  key: { type: "string" },
+  embedder: { type: "string", default: "*" },
+  days: { type: "string", default: "90" },
+  json: { type: "boolean", default: false },
 });
-const seed = Number(options.seed);
 const { out } = options;
-if (!Number.isSafeInteger(seed) || options.seed === undefined || out === undefined) {
-  console.error(
-    "usage: npm run export-onnx -- --seed N --out DIR [--version V] [--key FILE] [--json]",
-  );
-  process.exit(2);
-}
+if (options.seed === undefined || out === undefined) refuse("--seed and --out are needed", USAGE);
+const seed = wholeNumber("seed", options.seed);
+const days = wholeNumber("days", options.days);
 
 mkdirSync(out, { recursive: true });
 const read = (key: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(join(out, key)));
@@ -52,7 +54,7 @@ const last = existsSync(join(out, POINTER_KEY)) ? pointerVersion(read(POINTER_KE
 if (last === null) throw new Error(`${join(out, POINTER_KEY)} does not hold a version`);
 const previous =
   last === 0 ? null : (parseEnvelope(parseAscii(read(manifestKey(last))))?.manifest ?? null);
-const version = options.version === undefined ? last + 1 : Number(options.version);
+const version = options.version === undefined ? last + 1 : wholeNumber("version", options.version);
 
 const config: NetworkConfig = DEFAULT_NETWORK;
 const random = new Random(seed);
@@ -71,7 +73,7 @@ const release = await makeRelease({
   resolverVersion: RESOLVER_VERSION,
   trainingEpoch: 0,
   created,
-  expires: created + Number(options.days) * 86_400_000,
+  expires: created + days * 86_400_000,
   gate: { note: "weights drawn from a seed, not trained" },
   random,
   signer,
@@ -149,4 +151,10 @@ async function goldenDifference(bytes: Uint8Array, of: Manifest): Promise<number
   }
   await session.release();
   return worst;
+}
+
+function wholeNumber(name: string, value: string): number {
+  const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+  if (Number.isSafeInteger(number)) return number;
+  return refuse(`--${name} must be a whole number, got ${value}`, USAGE);
 }

@@ -1,4 +1,5 @@
 // Which regional endpoint a request belongs to: host, then route prefix, then where Cloudflare says the caller is.
+import type { DurableObjectLocationHint } from "@cloudflare/workers-types";
 
 export interface RegionConfig {
   readonly name: string;

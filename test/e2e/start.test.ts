@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ROOT } from "../../scripts/local/build.ts";
 import { chat, post } from "../support/gateway-client.ts";
 
@@ -80,4 +80,41 @@ test("a cold start answers within 20 s, tells key and dashboard, refuses other k
   await ended;
   await expect.poll(() => isAlive(-group), { timeout: 10_000 }).toBe(false);
   await expect(fetch(new URL("/health", base))).rejects.toThrow(/fetch failed/);
+});
+
+describe("a wrong", () => {
+  /** What it prints to people, and its exit status. */
+  async function refusal(args: readonly string[], vars: Readonly<Record<string, string>> = {}) {
+    child = spawn("npm", ["start", "--", "--port", "0", "--folder", folder, ...args], {
+      cwd: ROOT,
+      detached: true,
+      env: { ...process.env, ...vars },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const ended = once(child, "exit");
+    let printed = "";
+    for await (const chunk of child.stderr!) printed += String(chunk);
+    const [status] = await ended;
+    return { status, printed };
+  }
+
+  test.each([
+    [["--prot", "1"], "'--prot'"],
+    [["--port", "http"], "--port must be a number from 0 to 65535, got http"],
+  ])("flag %j is named above the usage", async (args, problem) => {
+    const { status, printed } = await refusal(args);
+    expect(status).toBe(2);
+    expect(printed).toContain(problem);
+    expect(printed).toContain("usage: npm start");
+  });
+
+  test.each([
+    ["VELO", '{"bogus":1}', "VELO.bogus is not a known setting"],
+    ["UPSTREAM_BASE_URL", "localhost", "UPSTREAM_BASE_URL is not usable"],
+    ["LATENCY_PROFILE", "fast", "latency profile must be one of none, edge"],
+  ])("%s=%s ends it, with the setting named", async (name, value, problem) => {
+    const { status, printed } = await refusal([], { [name]: value });
+    expect(status).toBe(1);
+    expect(printed).toContain(problem);
+  });
 });
