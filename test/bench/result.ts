@@ -92,7 +92,7 @@ const cell = (value: string | number): string =>
   typeof value === "string" ? value : Number.isNaN(value) ? "-" : String(round(value));
 
 /** Three digits that matter, none after the point from 100 on. */
-export function round(value: number): number {
+function round(value: number): number {
   return Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3));
 }
 

@@ -1,11 +1,9 @@
 // Callers who hang up at any moment. Whoever waits with them is answered, the model is not paid on for nobody, and the
 // next caller finds everything working. SEED=n repeats the moments; VELO_CALLERS=n sets how many.
-import { createPrivateKey, sign } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Gateway, startGateway } from "../../scripts/local/gateway.ts";
 import { type Manifest } from "../../src/policy/network/manifest.ts";
 import { Random } from "../../src/policy/random.ts";
-import { type Signer } from "../../src/trainer-node/publish.ts";
 import {
   answerText,
   cacheResult,
@@ -20,6 +18,7 @@ import {
 } from "../support/gateway-client.ts";
 import { testRelease } from "../support/golden-policy.ts";
 import { type PlainModel, startPlainModel } from "../support/plain-model.ts";
+import { localSigner } from "../support/policy-publishing.ts";
 
 const CALLERS = Number(process.env["VELO_CALLERS"] ?? 1_000);
 const WIDTH = 20;
@@ -148,18 +147,9 @@ test("callers of one question are answered when those before them leave, at any 
   await expectNormalService();
 });
 
-function localSigner(): Signer {
-  const key = createPrivateKey({
-    key: Buffer.from(gateway.secrets.SIGNING_PRIVATE_KEY, "base64"),
-    format: "der",
-    type: "pkcs8",
-  });
-  return { keyId: "local", sign: async (bytes) => new Uint8Array(sign(null, bytes, key)) };
-}
-
 test("a policy still boots, and decisions still queue for it, when callers leave in the middle of both", async () => {
   const now = Date.now();
-  const { files, manifest } = await testRelease(localSigner(), {
+  const { files, manifest } = await testRelease(localSigner(gateway), {
     created: now,
     expires: now + 3_600_000,
   });
