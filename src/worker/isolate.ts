@@ -20,6 +20,11 @@ export interface RecentDecision {
   readonly distance?: number;
 }
 
+export interface Readiness {
+  readonly at: number;
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
 export class Isolate {
   readonly answers = new AnswerMemory();
   readonly flights = new Flights();
@@ -27,6 +32,8 @@ export class Isolate {
   readonly keys = new BoundedMap<KeyCopy>(10_000);
   /** Decisions by id, and the last semantic hit by answer id and user. */
   readonly decisions = new BoundedMap<RecentDecision>(5_000);
+  /** By region: what was last found out about the dependencies, and when. */
+  readonly readiness = new Map<string, Readiness>();
   readonly counters = { foreignRows: 0, storeFailures: 0, cacheErrors: 0 };
   readonly #desks = new Map<string, RegionDesk>();
 

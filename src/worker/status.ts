@@ -2,7 +2,7 @@
 import { authenticate } from "./auth.ts";
 import { type World } from "./bindings.ts";
 import { GatewayError } from "./openai/errors.ts";
-import { type Dependency } from "./ports.ts";
+import { readinessOf } from "./readiness.ts";
 
 /** The Worker runs. Says nothing about what it depends on. */
 export function health(world: World): Response {
@@ -14,23 +14,8 @@ export function health(world: World): Response {
  * on is told, not required, because the gateway serves without it.
  */
 export async function ready(world: World): Promise<Response> {
-  const { ports } = world;
-  const probe = async (dependency: Dependency, call: () => Promise<unknown>) => {
-    const hop = await ports.bounded(dependency, 1_000, call);
-    return [dependency, hop.ok ? `ok ${hop.ms} ms` : hop.reason] as const;
-  };
-  const checks = await Promise.all([
-    probe("embed", () => ports.embed(["ready"])),
-    probe("vectors", () =>
-      ports.index.query(new Float32Array(ports.embedder.dimensions).fill(1), {
-        topK: 1,
-        namespace: "ready",
-      }),
-    ),
-    probe("store", () => ports.answers.get("ready")),
-    probe("region", () => ports.link(world.region, "ready").sync(0)),
-  ]);
-  return json({ status: "ready", dependencies: Object.fromEntries(checks) }, world);
+  const dependencies = await readinessOf(world.region, world.ports);
+  return json({ status: "ready", dependencies }, world);
 }
 
 export async function models(world: World): Promise<Response> {

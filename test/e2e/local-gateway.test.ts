@@ -74,6 +74,8 @@ describe("startGateway", () => {
 
   describe("faults on demand", () => {
     const dependencies = async (): Promise<Record<string, string>> => {
+      // What was found out is told again for half a second.
+      await new Promise((resolve) => setTimeout(resolve, 600));
       const response = await fetch(`${gateway.url}/ready`);
       const body: { dependencies: Record<string, string> } = JSON.parse(await response.text());
       return body.dependencies;
