@@ -40,8 +40,11 @@ export async function askModel(life: Life, notes: readonly StoredAnswer[]): Prom
       // Patience ended before the flight did: waiting once more would take as long again.
       if (ports.isolate.flights.running(key, ports.now()) === flight) break;
     }
-    leader = ports.isolate.flights.lead(key, ports.now());
-    ports.waitUntil(beat(leader.flight, ports.now, ports.wait));
+    // An answer that is not to be stored is not to be handed to others either.
+    if (life.eligibility.store && !life.controls.noStore) {
+      leader = ports.isolate.flights.lead(key, ports.now());
+      ports.waitUntil(beat(leader.flight, ports.now, ports.wait));
+    }
   }
   const connection = modelConnection(life, leader);
   let reply: ModelReply;

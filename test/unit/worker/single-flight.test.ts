@@ -149,6 +149,16 @@ describe("at the gateway", () => {
     expect(replies.map(({ reason }) => reason)).not.toContain("coalesced");
   });
 
+  test("an answer that is not to be stored is shared with nobody", async () => {
+    for (const own of [{ headers: { "x-velo-cache": "no-store" } }, { body: { store: false } }]) {
+      const world = new World();
+      const replies = await together(world, [own, own, {}]);
+      expect(replies.map(({ result }) => result)).toEqual(["MISS", "MISS", "MISS"]);
+      expect((await together(world, [{}, own]))[1]!.result).toBe("HIT-EXACT");
+      await world.settleAll();
+    }
+  });
+
   test("a tenant that only observes gets an answer of its own for every request", async () => {
     const world = new World();
     const key = keyOf("acme", { serve: "observe" });
