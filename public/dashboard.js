@@ -98,7 +98,7 @@ function show(live) {
   const entries = live.regions.reduce((all, region) => all + region.entries, 0);
   text(
     "footer",
-    `${count(entries)} questions in the cache. Policy ${live.policy.name} version ${live.policy.version}. Embedder ${live.embedder}.`,
+    `Questions in the cache: ${count(entries)}. Policy ${live.policy.name} version ${live.policy.version}. Embedder ${live.embedder}.`,
   );
 }
 
