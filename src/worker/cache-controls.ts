@@ -57,7 +57,8 @@ export function cacheControlsOf(headers: Headers, bodyCache: unknown): CacheCont
           onlyIfCached = true;
           break;
         case "max-age":
-          maxAge = smaller(maxAge, seconds(value));
+          // An age that cannot be read is no age at all (RFC 9111, 4.2.1): nothing stored is young enough.
+          maxAge = smaller(maxAge, seconds(value) ?? 0);
           break;
         case "ttl":
           if (header === "x-velo-cache") ttl = smaller(ttl, seconds(value));
