@@ -140,6 +140,7 @@ function relay(life: Life, reply: ModelReply, { leader, connection, shareable }:
     end(life, result, ok ? { text, ...(usage && { usage }) } : null, reply.firstByteMs);
   };
   const body = passThrough(reply.body, {
+    signal: life.request.signal,
     contentType: reply.headers.get("content-type"),
     onChunk(chunk) {
       collector.push(chunk);

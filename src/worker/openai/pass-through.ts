@@ -19,6 +19,11 @@ export interface PassThroughOptions {
    * (waitUntil).
    */
   readonly readOn?: (rest: Promise<"done" | "error">) => void;
+  /**
+   * Aborts when the client leaves. One that leaves before the response is on its way cancels nothing: the platform just
+   * drops the stream, and whoever waits for its end would wait for ever.
+   */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -29,7 +34,7 @@ export interface PassThroughOptions {
  */
 export function passThrough(
   upstream: ReadableStream<Uint8Array>,
-  { onChunk, onEnd, contentType, readOn }: PassThroughOptions,
+  { onChunk, onEnd, contentType, readOn, signal }: PassThroughOptions,
 ): ReadableStream<Uint8Array> {
   const reader = upstream.getReader();
   const isEventStream = /^text\/event-stream\b/i.test(contentType ?? "");
@@ -50,6 +55,16 @@ export function passThrough(
       return "error";
     }
   };
+  const leave = async (reason: unknown): Promise<void> => {
+    if (hasEnded) return;
+    const ended = end("cancel");
+    if (readOn !== undefined) readOn(readRest());
+    else await reader.cancel(reason).catch(() => {});
+    await ended;
+  };
+  const onAbort = (): void => void leave(signal?.reason);
+  if (signal?.aborted) onAbort();
+  else signal?.addEventListener("abort", onAbort, { once: true });
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -79,10 +94,7 @@ export function passThrough(
         }
       },
       async cancel(reason) {
-        const ended = end("cancel");
-        if (readOn !== undefined) readOn(readRest());
-        else await reader.cancel(reason);
-        await ended;
+        await leave(reason);
       },
     },
     { highWaterMark: 0 },

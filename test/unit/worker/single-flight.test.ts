@@ -257,6 +257,25 @@ describe("at the gateway", () => {
     await world.settleAll();
   });
 
+  test("a leader who leaves when the platform drops the response unread keeps nobody waiting", async () => {
+    for (const leftMs of [310, 330]) {
+      const world = new World();
+      const connection = new AbortController();
+      const follower = world.clock
+        .wait(20)
+        .then(() => world.begin(QUESTION, { body: { stream: leftMs > 320 } }));
+      // Its response is never read, and never cancelled.
+      const response = world.open(QUESTION, { signal: connection.signal });
+      await world.clock.advance(leftMs);
+      connection.abort(new Error("the client left"));
+      const reply = await world.clock.run(follower);
+      expect(reply).toMatchObject({ text: `Answer to: ${QUESTION}`, error: null });
+      expect(reply.totalMs).toBeLessThan(1_500);
+      await response;
+      await world.settleAll();
+    }
+  });
+
   test("a client who leaves is not waited for, but where the tenant asks, its answer is read on and stored", async () => {
     const world = new World();
     world.model.script = () => ({ text: "one two three four five", pieceMs: 100 });
