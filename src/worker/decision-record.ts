@@ -157,7 +157,7 @@ function overheadOf(record: DecisionRecord): number {
   const { operationsUsd, embeddingUsd } = costOfOperations(
     {
       ...SHARED_OPERATIONS,
-      storeReads: called("exact") + (record.result === "HIT-SEMANTIC" ? 1 : 0),
+      storeReads: (record.lookUp === null ? 0 : 1) + (record.result === "HIT-SEMANTIC" ? 1 : 0),
       storeWrites: isNew ? 1 : 0,
       vectorQueries: called("vectors"),
       dimensions: EMBEDDING_SIZE,

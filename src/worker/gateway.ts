@@ -70,6 +70,7 @@ export async function answerChat(request: GatewayRequest, ports: Ports): Promise
       receivedAt: life.startedAt,
       desk: life.desk,
       link: life.link,
+      hasRows: request.key.tenant.settings.serve !== "exact",
     },
     ports,
   );

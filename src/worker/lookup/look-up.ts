@@ -35,6 +35,8 @@ export interface LookUpRequest {
   readonly receivedAt: number;
   readonly desk: RegionDesk;
   readonly link: RegionLink;
+  /** Whether answers of this tenant have a row in the index, so that a missing row means a new question. */
+  readonly hasRows: boolean;
 }
 
 export async function lookUp(request: LookUpRequest, ports: Ports): Promise<LookUp> {
@@ -91,9 +93,9 @@ export async function lookUp(request: LookUpRequest, ports: Ports): Promise<Look
     return answer;
   });
 
-  const semantically = async (): Promise<Pick<LookUp, "embedding" | "candidates">> => {
+  const semantically = async (): Promise<Neighbourhood> => {
     // The embedding is wanted even under no-cache: the new answer's row is stored with it.
-    if (request.eligibility.level !== "semantic") return { embedding: null, candidates: [] };
+    if (request.eligibility.level !== "semantic") return UNSEEN;
     const embedded = await ports.bounded(
       "embed",
       Math.min(ports.config.deadlines.embedMs, remaining()),
@@ -106,33 +108,42 @@ export async function lookUp(request: LookUpRequest, ports: Ports): Promise<Look
     );
     note("embed", embedded);
     const embedding = embedded.ok ? embedded.value[0] : undefined;
-    if (embedding === undefined) return { embedding: null, candidates: [] };
-    if (controls.noCache || found !== null) return { embedding, candidates: [] };
+    if (embedding === undefined) return UNSEEN;
+    if (controls.noCache || found !== null) return { ...UNSEEN, embedding };
     const queried = await ports.bounded("vectors", remaining(), () =>
       neighboursOf(ports.index, scope, embedding, () => {
         ports.isolate.counters.foreignRows++;
       }),
     );
     note("vectors", queried);
-    return {
+    const candidates = mergeFresh(
+      queried.ok ? queried.value : [],
+      desk.fresh,
+      desk.tombstones,
+      scope,
       embedding,
-      candidates: mergeFresh(
-        queried.ok ? queried.value : [],
-        desk.fresh,
-        desk.tombstones,
-        scope,
-        embedding,
-      ),
-    };
+    );
+    const isNew = queried.ok && candidates.every(({ ansId }) => ansId !== request.ansId);
+    return { embedding, candidates, isNew };
   };
 
+  // A repeat does not wait for its embedding. A new question does not wait for a slow read either: had it been asked
+  // before, its own row would be its nearest neighbour.
   const semantic = semantically();
-  // A repeat does not wait for its embedding.
-  const first = await exact;
-  const rest = first === null ? await semantic : { embedding: null, candidates: [] };
+  const seen = semantic.then(({ isNew }) => (isNew && request.hasRows ? null : exact));
+  const first = await Promise.race([exact, seen]);
+  const { embedding, candidates } = first === null ? await semantic : UNSEEN;
   await syncing;
-  return { exact: first, ...rest, current: desk.isCurrent(ports.now()), hops, failures };
+  const current = desk.isCurrent(ports.now());
+  return { exact: first, embedding, candidates, current, hops, failures };
 }
+
+interface Neighbourhood extends Pick<LookUp, "embedding" | "candidates"> {
+  /** The index has answered, and this very question is not in it. */
+  readonly isNew: boolean;
+}
+
+const UNSEEN: Neighbourhood = { embedding: null, candidates: [], isNew: false };
 
 /** Fetches the answer of a chosen row; the row may be stale, the object decides. */
 export async function answerOfRow(

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { type Dependency } from "../../../src/worker/ports.ts";
 import { GatewayError } from "../../../src/worker/openai/errors.ts";
-import { World } from "../../support/world.ts";
+import { World, keyOf } from "../../support/world.ts";
 
 const CAPITAL = "What is the capital of France?";
 const REPHRASED = "Tell me the capital of France";
@@ -182,4 +182,31 @@ test("a slow upload or key check does not take the look-up's time, and is part o
   const reply = await world.ask(REPHRASED, { receivedAt });
   expect(reply.result).toBe("HIT-SEMANTIC");
   expect(Number(reply.headers.get("x-velo-overhead-ms"))).toBeGreaterThanOrEqual(2_000);
+});
+
+describe("the exact answer's read is slow and the index is not", () => {
+  test("a new question does not wait for it: its own row would be among the neighbours", async () => {
+    const world = await answered();
+    world.faults.store = { slowMs: 100 };
+    const reply = await world.ask("Who wrote Faust?", { body: { stream: true } });
+    expect(reply.result).toBe("MISS");
+    // Embedding 10 ms and vectors 20 ms; the read would have taken 100.
+    expect(reply.firstMs - MODEL_MS).toBeLessThan(60);
+  });
+
+  test("a repeat waits for it, because its own row says that it was asked before", async () => {
+    const world = await answered();
+    world.faults.store = { slowMs: 60 };
+    expect((await world.ask(CAPITAL)).result).toBe("HIT-EXACT");
+  });
+
+  test("a tenant without rows waits for it", async () => {
+    const world = new World();
+    const key = keyOf("exact-only", { serve: "exact" });
+    await world.ask(CAPITAL, { key });
+    await world.settleAll();
+    await world.clock.advance(6_000);
+    world.faults.store = { slowMs: 60 };
+    expect((await world.ask(CAPITAL, { key })).result).toBe("HIT-EXACT");
+  });
 });
