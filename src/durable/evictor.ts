@@ -24,6 +24,8 @@ const SWEEP = 50;
 /** The answer of a row this young may still be on its way. */
 const SWEEP_MIN_AGE_MS = 600_000;
 const HIGH_WATER = 0.95;
+/** Reading all rows is billed; expired ones are not served anyway and may wait for company. */
+const SCAN_EVERY_MS = 3_600_000;
 
 type Doomed = RegionState["doomed"][number];
 
@@ -33,6 +35,7 @@ export class Evictor {
   readonly #queue: IndexQueue;
   readonly #objects: ObjectStore;
   readonly #settings: EvictionSettings;
+  #scannedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     parts: { readonly state: StateRow; readonly book: CacheBook; readonly queue: IndexQueue },
@@ -56,7 +59,7 @@ export class Evictor {
     let evicted = 0;
     try {
       evicted += await this.finish();
-      const victims = this.#victims(now());
+      const victims = this.#isDue(now()) ? this.#victims(now()) : [];
       for (let i = 0; i < victims.length && now() < until; i += ROUND) {
         // A row that was stored anew since it was chosen stays.
         const round = victims.slice(i, i + ROUND).filter((row) => this.#isSame(row));
@@ -113,6 +116,15 @@ export class Evictor {
       };
     });
     return deleted;
+  }
+
+  /** Whether all rows are worth reading: some must leave, or it is an hour since expired ones were looked for. */
+  #isDue(now: number): boolean {
+    const isFull = this.#state.value.entries > HIGH_WATER * this.#settings.capacity;
+    const hasJustScanned = now >= this.#scannedAt && now - this.#scannedAt < SCAN_EVERY_MS;
+    if (!isFull && hasJustScanned) return false;
+    this.#scannedAt = now;
+    return true;
   }
 
   #isSame(row: Doomed & { readonly createdAt: number }): boolean {

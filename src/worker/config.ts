@@ -290,7 +290,7 @@ export function parseConfig(
     deadlines: {
       embedMs: ms("embedMs", 100),
       lookupMs: ms("lookupMs", 130),
-      hedgeEmbedMs: ms("hedgeEmbedMs", 3),
+      hedgeEmbedMs: ms("hedgeEmbedMs", 1),
       hedgeExactMs: ms("hedgeExactMs", 20),
       coalesceMs: ms("coalesceMs", 30_000),
       idleMs: ms("idleMs", 30_000),

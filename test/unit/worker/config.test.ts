@@ -31,7 +31,7 @@ describe("the configuration", () => {
       expect(config.deadlines).toEqual({
         embedMs: 100,
         lookupMs: 130,
-        hedgeEmbedMs: 3,
+        hedgeEmbedMs: 1,
         hedgeExactMs: 20,
         coalesceMs: 30_000,
         idleMs: 30_000,
