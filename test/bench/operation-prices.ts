@@ -43,9 +43,12 @@ export function costPerMillion(
   };
 }
 
-/** @param run operations of one run of the cron */
-export const cronCost = (run: OperationCounts): number =>
-  (costPerMillion(run, 0).operationsUsd * MONTHLY_CRONS) / MONTHLY_REQUESTS;
+/** A month of cron runs: one an hour reads all rows, the others find that it was done. */
+export function cronCost(hourly: OperationCounts, usual: OperationCounts): number {
+  const hours = 30 * 24;
+  const cost = (run: OperationCounts) => costPerMillion(run, 0).operationsUsd;
+  return (cost(hourly) * hours + cost(usual) * (MONTHLY_CRONS - hours)) / MONTHLY_REQUESTS;
+}
 
 /** The index for being there: its vectors count once a month as queried, and as stored. */
 export function indexCost(vectors: number): number {
