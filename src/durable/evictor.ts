@@ -165,17 +165,19 @@ export class Evictor {
   /** One page of rows: those whose answer is gone (expired in R2, deleted by hand) go too. */
   async #sweep(now: number): Promise<number> {
     const { tenant, id } = this.#state.value.sweepCursor ?? { tenant: "", id: "" };
-    const page = this.#state.store.exec<{ tenant: string; id: string; ans_id: string }>(
-      `SELECT tenant, id, ans_id FROM entry
-       WHERE (tenant, id) > (?, ?) AND created_at <= ? ORDER BY tenant, id LIMIT ?`,
+    // Young rows are passed over here and not in the statement, which would read on until it has a page of old ones.
+    const page = this.#state.store.exec<SweptRow>(
+      `SELECT tenant, id, ans_id, created_at FROM entry
+       WHERE (tenant, id) > (?, ?) ORDER BY tenant, id LIMIT ?`,
       tenant,
       id,
-      now - SWEEP_MIN_AGE_MS,
       SWEEP,
     );
     const last = page.at(-1);
     const sweepCursor = page.length === SWEEP && last ? { tenant: last.tenant, id: last.id } : null;
-    const rows = page.map((row) => ({ tenant: row.tenant, id: row.id, ansId: row.ans_id }));
+    const rows = page
+      .filter((row) => row.created_at <= now - SWEEP_MIN_AGE_MS)
+      .map((row) => ({ tenant: row.tenant, id: row.id, ansId: row.ans_id }));
     const orphans: Doomed[] = [];
     for (const row of rows) if (!(await this.#objects.has(answerKeyOf(row)))) orphans.push(row);
     const moved = this.#state.value.sweepCursor !== null || sweepCursor !== null;
@@ -218,6 +220,7 @@ const merged = (
     .map(({ tenant, id, ansId }) => ({ tenant, id, ansId })),
 ];
 
+type SweptRow = { tenant: string; id: string; ans_id: string; created_at: number };
 type VictimRow = {
   tenant: string;
   id: string;
