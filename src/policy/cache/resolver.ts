@@ -11,7 +11,7 @@ import { type Candidate } from "./candidate.ts";
 import { type GuardVerdict, type GuardedRequest, guardsFor } from "./guards.ts";
 
 /** Raise it with every change of a guard, the budget or the selection; estimates from logs never mix versions. */
-export const RESOLVER_VERSION = 4;
+export const RESOLVER_VERSION = 5;
 
 /** Eq. 4 of DLRS picks among rows this close to the nearest one, so that popular rows never beat relevant ones. */
 const WINDOW = 0.05;

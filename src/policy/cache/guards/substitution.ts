@@ -1,6 +1,6 @@
-// Two questions that share most of their words and each have one of their own: "a discount of 20 percent" and "a
-// surcharge of 20 percent". An embedding sees almost the same text. Honest rephrasings that keep this many words and
-// change one are refused too; that is the price.
+// Two questions that share most of their words and differ in one: "a discount of 20 percent" and "a surcharge of 20
+// percent", "the sum of all numbers" and "the sum of all odd numbers". An embedding sees almost the same text. Honest
+// rephrasings that keep this many words and change one are refused too; that is the price.
 import { isFunctionWord } from "../language.ts";
 import { numberWord } from "./number-words.ts";
 import { sidesOf } from "./opposites.ts";
@@ -16,14 +16,14 @@ const LIGHT = new Set(
   (
     "must shall could may might much long far many each per every all any only just also very so such it its he she they " +
     "them his her their these those then than than's into onto over out off during while being been make makes made get " +
-    "gets got tell need needs needed use used using please exactly total altogether in's there's what's " +
-    "soll sollte muss müssen darf dürfen würde könnte so sehr nur auch noch schon dann denn weil dabei dafür insgesamt genau " +
+    "gets got tell need needs needed use used using please exactly total altogether number amount quantity in's there's what's " +
+    "soll sollte muss müssen darf dürfen würde könnte so sehr nur auch noch schon dann denn weil dabei dafür insgesamt genau anzahl menge " +
     "lange hoch wieviele wievielen brauche braucht benötigt man es wir uns unser " +
-    "debe deben puede pueden sería cada muy sólo solo también entre sobre desde hasta cuánta cuántas exactamente total " +
+    "debe deben puede pueden sería cada muy sólo solo también entre sobre desde hasta cuánta cuántas exactamente total número cantidad " +
     "necesita necesitan hace hacer tiene tienen " +
     "и в во на с со к ко по за из от до для о об у не ни а но или что как где когда кто какой какая какое какие каков какова " +
     "сколько почему это то он она оно они его её их ли же бы быть есть был была были можно нужно надо если при чему чем " +
-    "всего ровно составляет равно нужен нужна требуется"
+    "всего ровно составляет равно нужен нужна требуется число количество"
   ).split(" "),
 );
 
@@ -71,7 +71,7 @@ function isSynonym(a: string, b: string): boolean {
   );
 }
 
-/** Both keep most of the other's words and both have a word that the other lacks. */
+/** Most words are shared and a word is left over: replaced by another, or added ("all odd numbers from 1 to 100"). */
 export function substitution(a: readonly string[], b: readonly string[]): string | null {
   const left = new Map<string, number>();
   for (const word of a) left.set(word, (left.get(word) ?? 0) + 1);
@@ -87,7 +87,8 @@ export function substitution(a: readonly string[], b: readonly string[]): string
   if (!isNear) return null;
   const foreignA = onlyA.filter((word) => !onlyB.some((other) => isSynonym(word, other)));
   const foreignB = onlyB.filter((word) => !onlyA.some((other) => isSynonym(word, other)));
-  if (foreignA.length === 0 || foreignB.length === 0) return null;
+  const [one, other] = [foreignA[0], foreignB[0]].filter((word) => word !== undefined).toSorted();
+  if (one === undefined) return null;
   // Named in alphabetical order, so that the verdict is the same from both sides.
-  return [foreignA[0]!, foreignB[0]!].toSorted().join(" against ");
+  return other === undefined ? `${one} on one side only` : `${one} against ${other}`;
 }
