@@ -85,9 +85,9 @@ export function substitution(a: readonly string[], b: readonly string[]): string
   const shared = b.length - onlyB.length;
   const isNear = shared >= MIN_SHARED && shared / Math.max(a.length, b.length) >= NEARLY_SAME;
   if (!isNear) return null;
-  const foreignA = onlyA.filter((word) => !onlyB.some((other) => isSynonym(word, other)));
-  const foreignB = onlyB.filter((word) => !onlyA.some((other) => isSynonym(word, other)));
-  const [one, other] = [foreignA[0], foreignB[0]].filter((word) => word !== undefined).toSorted();
+  const foreignA = onlyA.find((word) => !onlyB.some((other) => isSynonym(word, other)));
+  const foreignB = onlyB.find((word) => !onlyA.some((other) => isSynonym(word, other)));
+  const [one, other] = [foreignA, foreignB].filter((word) => word !== undefined).toSorted();
   if (one === undefined) return null;
   // Named in alphabetical order, so that the verdict is the same from both sides.
   return other === undefined ? `${one} on one side only` : `${one} against ${other}`;
