@@ -1,5 +1,5 @@
 // Chat completion requests: only what the gateway must understand is checked, everything else is the upstream's to
-// judge. A field that is not in the table is reported, so that the request is forwarded untouched and never cached.
+// judge. Which fields keep a request out of the cache is lookup/eligibility.ts.
 import { GatewayError } from "./errors.ts";
 import { type JsonObject, isObject } from "./json.ts";
 
@@ -33,48 +33,7 @@ export interface ChatRequest {
   readonly n: number;
   /** The end user's name given by the caller. */
   readonly user: string | null;
-  /** Top-level fields that the gateway does not know, in the caller's order. */
-  readonly unknownFields: readonly string[];
 }
-
-/** Every documented top-level field, and `cache`, which is ours and never reaches an upstream. */
-const KNOWN_FIELDS: ReadonlySet<string> = new Set([
-  "model",
-  "messages",
-  "stream",
-  "stream_options",
-  "temperature",
-  "top_p",
-  "max_tokens",
-  "max_completion_tokens",
-  "stop",
-  "n",
-  "seed",
-  "presence_penalty",
-  "frequency_penalty",
-  "logit_bias",
-  "logprobs",
-  "top_logprobs",
-  "response_format",
-  "tools",
-  "tool_choice",
-  "parallel_tool_calls",
-  "functions",
-  "function_call",
-  "modalities",
-  "audio",
-  "prediction",
-  "reasoning_effort",
-  "verbosity",
-  "web_search_options",
-  "metadata",
-  "store",
-  "service_tier",
-  "user",
-  "safety_identifier",
-  "prompt_cache_key",
-  "cache",
-]);
 
 /** Throws 400 with the path of the first field that cannot be understood. */
 export function parseChatRequest(json: JsonObject): ChatRequest {
@@ -90,7 +49,6 @@ export function parseChatRequest(json: JsonObject): ChatRequest {
     temperature: optional(json, "temperature", "number"),
     n: optional(json, "n", "number") ?? 1,
     user: optional(json, "user", "string"),
-    unknownFields: Object.keys(json).filter((field) => !KNOWN_FIELDS.has(field)),
   };
 }
 
@@ -108,13 +66,6 @@ export function textOf(message: ChatMessage): string {
   return (content ?? [])
     .flatMap((part) => (part.type === "text" ? [part.text ?? ""] : []))
     .join("\n");
-}
-
-/** Whether a message says all it says in text: no image, audio or file, and no call of a tool. */
-export function isTextOnly(message: ChatMessage): boolean {
-  const { content } = message;
-  const hasOtherParts = Array.isArray(content) && content.some((part) => part.type !== "text");
-  return !hasOtherParts && isAbsent(message["tool_calls"]) && isAbsent(message["function_call"]);
 }
 
 function parseMessages(messages: unknown): readonly ChatMessage[] {
@@ -192,8 +143,4 @@ function invalid(param: string, expected: string, actual: unknown): GatewayError
   return new GatewayError("invalid_request", `'${param}' must be ${expected}; got ${came}.`, {
     param,
   });
-}
-
-function isAbsent(value: unknown): boolean {
-  return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 }

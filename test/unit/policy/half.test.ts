@@ -50,7 +50,7 @@ test("every float32 comes back from base64, and from fp16 as its rounded value",
 
 test("rounding agrees with the platform's Float16Array where there is one", ({ skip }) => {
   const platform: unknown = Reflect.get(globalThis, "Float16Array");
-  if (typeof platform !== "function") skip();
+  if (typeof platform !== "function") skip("this Node has no Float16Array");
   void property(
     "fp16 rounding",
     500,

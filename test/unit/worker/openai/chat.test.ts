@@ -1,10 +1,5 @@
 import { describe, expect, test } from "vitest";
-import {
-  type ChatMessage,
-  isTextOnly,
-  parseChatRequest,
-  textOf,
-} from "../../../../src/worker/openai/chat.ts";
+import { type ChatMessage, parseChatRequest, textOf } from "../../../../src/worker/openai/chat.ts";
 import { GatewayError } from "../../../../src/worker/openai/errors.ts";
 
 const messages = [{ role: "user", content: "Hi" }];
@@ -29,7 +24,6 @@ test("a minimal request has the protocol's defaults", () => {
     temperature: null,
     n: 1,
     user: null,
-    unknownFields: [],
   });
 });
 
@@ -55,7 +49,7 @@ test("what the gateway needs is read", () => {
   });
 });
 
-test("unknown fields are reported, never an error", () => {
+test("unknown fields are never an error", () => {
   const request = parseChatRequest({
     model: "m",
     messages,
@@ -63,7 +57,7 @@ test("unknown fields are reported, never an error", () => {
     tools: [],
     api_base: "http://x",
   });
-  expect(request.unknownFields).toEqual(["top_k", "api_base"]);
+  expect(request).toMatchObject({ model: "m", messages });
 });
 
 test("null means unset", () => {
@@ -137,7 +131,4 @@ test("the text of a message is its string or its text parts", () => {
   expect(textOf(parts)).toBe("a\nb");
   expect(textOf({ role: "user", content: "a" })).toBe("a");
   expect(textOf({ role: "assistant", content: null })).toBe("");
-  expect(isTextOnly(parts)).toBe(false);
-  expect(isTextOnly({ role: "user", content: [{ type: "text", text: "a" }] })).toBe(true);
-  expect(isTextOnly({ role: "assistant", content: null, tool_calls: [{}] })).toBe(false);
 });
