@@ -17,6 +17,15 @@ export const PRODUCT_WEIGHTS: RewardWeights = {
   wrongQuality: -1.2,
 };
 
+/**
+ * Product weights at a price of time omega = phi2 / phi1: a second costs omega / 2, so that the default 0.1 gives
+ * PRODUCT_WEIGHTS. From omega = 0.17 on a wrong answer at once would beat a slow one: see `assertSafeWeights`.
+ */
+export const weightsFor = (omega: number): RewardWeights => ({
+  ...PRODUCT_WEIGHTS,
+  delayWeight: (omega / 2) * PRODUCT_WEIGHTS.delayCapSeconds,
+});
+
 /** DLRS weights phi1, phi2, phi3 and the factor on rewards in training; seconds, not saturated. */
 export interface PaperWeights {
   readonly phi1: number;

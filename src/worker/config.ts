@@ -1,4 +1,5 @@
 // The configuration: one validated document. Unknown keys are refused with their path; secrets are bindings, never here.
+import { assertSafeWeights, weightsFor } from "../policy/reward.ts";
 import { type RegionConfig } from "./regions.ts";
 import { checkBaseUrl } from "./upstream/target.ts";
 
@@ -299,8 +300,18 @@ export function parseConfig(
       bodyBytes: number(limits["bodyBytes"] ?? 1 << 20, "VELO.limits.bodyBytes", 1024, 1 << 25),
     },
     epsilon: number(root["epsilon"] ?? 0.02, "VELO.epsilon", 0, 0.2),
-    omega: number(root["omega"] ?? 0.1, "VELO.omega", 0.001, 10),
+    omega: safeOmega(number(root["omega"] ?? 0.1, "VELO.omega", 0.001, 10)),
   };
+}
+
+/** A price of time at which the policy would learn to serve anything is refused before the first request. */
+function safeOmega(omega: number): number {
+  try {
+    assertSafeWeights(weightsFor(omega));
+  } catch (error) {
+    fail("VELO.omega", error instanceof Error ? error.message : String(error));
+  }
+  return omega;
 }
 
 /** Where a call goes when its upstream fails before the first byte: the same model if it is there, else the first one. */

@@ -8,6 +8,7 @@ import {
   qualityFromAcceptance,
   qualityFromReference,
   utility,
+  weightsFor,
 } from "../../../src/policy/reward.ts";
 
 test("acceptance maps to the paper's scale and back", () => {
@@ -37,6 +38,14 @@ test("weights under which a wrong answer beats a slow one are refused", () => {
   expect(() => assertSafeWeights({ ...PRODUCT_WEIGHTS, delayWeight: 0.86 })).toThrow(RangeError);
   expect(() => assertSafeWeights({ ...PRODUCT_WEIGHTS, delayWeight: NaN })).toThrow(RangeError);
   expect(() => assertSafeWeights({ ...PRODUCT_WEIGHTS, delayCapSeconds: 0 })).toThrow(RangeError);
+});
+
+test("the price of time sets the weight of the slowest call", () => {
+  expect(weightsFor(0.1)).toEqual(PRODUCT_WEIGHTS);
+  // 0.05 / 2 a second for 10 s
+  expect(weightsFor(0.05).delayWeight).toBeCloseTo(0.25, 12);
+  expect(() => assertSafeWeights(weightsFor(0.169))).not.toThrow();
+  expect(() => assertSafeWeights(weightsFor(0.171))).toThrow(RangeError);
 });
 
 test("the paper's reward scales its cost and punishes direct calls", () => {

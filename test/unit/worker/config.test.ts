@@ -79,6 +79,8 @@ describe("the configuration", () => {
     [{ limits: { bodyBytes: 1 } }, "VELO.limits.bodyBytes must be"],
     [{ epsilon: 0.5 }, "VELO.epsilon must be"],
     [{ omega: Number.NaN }, "VELO.omega must be"],
+    // 10 s at omega / 2 a second cost 0.85, as much as a wrong answer.
+    [{ omega: 0.17 }, "VELO.omega unsafe reward weights"],
     [{ regions: [] }, "VELO.regions must be a non-empty list"],
     [{ regions: [{ name: "US", locationHint: "enam" }] }, "VELO.regions[0].name must match"],
     [
