@@ -1,6 +1,8 @@
 // Embeddings travel as base64 of little-endian fp16 (experiences) or fp32 (new rows). They are rounded to fp16 before
 // the policy sees them, so that what is stored is exactly what was used.
 
+import { type Bytes } from "./network/bytes.ts";
+
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /** The same values, rounded to the nearest fp16 (ties to even); beyond 65519 becomes infinite, NaN stays. */
@@ -9,15 +11,20 @@ export function roundToHalf(values: Float32Array): Float32Array {
 }
 
 /** base64 of 2 n bytes, little endian. */
-export function encodeHalf(values: Float32Array): string {
-  const view = new DataView(new ArrayBuffer(2 * values.length));
-  for (let i = 0; i < values.length; i++) view.setUint16(2 * i, toHalf(values[i]!), true);
-  return toBase64(new Uint8Array(view.buffer));
-}
+export const encodeHalf = (values: Float32Array): string => toBase64(packHalf(values));
 
 /** Throws RangeError when the text is not base64 of whole fp16 values. */
-export function decodeHalf(base64: string): Float32Array {
-  const view = bytesOf(base64, 2);
+export const decodeHalf = (base64: string): Float32Array => unpackHalf(bytesOf(base64, 2));
+
+/** n values as 2 n bytes, little endian. */
+export function packHalf(values: Float32Array): Bytes {
+  const view = new DataView(new ArrayBuffer(2 * values.length));
+  for (let i = 0; i < values.length; i++) view.setUint16(2 * i, toHalf(values[i]!), true);
+  return new Uint8Array(view.buffer);
+}
+
+/** The values of whole fp16 numbers, little endian. */
+export function unpackHalf(view: DataView): Float32Array {
   const values = new Float32Array(view.byteLength / 2);
   for (let i = 0; i < values.length; i++) values[i] = fromHalf(view.getUint16(2 * i, true));
   return values;
