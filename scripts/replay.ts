@@ -1,30 +1,15 @@
 // npm run replay: sends a labelled request stream through the gateway over HTTP, in three regions, and prints what was
 // served from the cache, what was served wrongly, how long it took and what it saved. --help lists the options.
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { loadDataDirectory } from "../src/trainer-node/simulator/data-directory.ts";
-import {
-  type Group,
-  loadBundled,
-  onlyHalf,
-  WorkloadDataError,
-} from "../src/trainer-node/simulator/groups.ts";
-import { type WorkloadRequest } from "../src/trainer-node/simulator/request.ts";
-import { generateWorkload } from "../src/trainer-node/simulator/workload.ts";
+import { WorkloadDataError } from "../src/trainer-node/simulator/groups.ts";
 import { DEFAULT_DELAYS, describeDelays } from "./local/delays.ts";
-import {
-  conversationKey,
-  type KnownAnswer,
-  type ModelCall,
-  startModelServer,
-} from "./local/model-server.ts";
-import { answersFor } from "./local/workload-answers.ts";
+import { type KnownAnswer, type ModelCall } from "./local/model-server.ts";
 import { alwaysModel } from "./replay/baseline.ts";
 import { openClient } from "./replay/client.ts";
+import { startLocalStack } from "./replay/local-stack.ts";
 import { parseReplayArgs, type ReplayOptions, USAGE, UsageError } from "./replay/options.ts";
+import { currentCommit, progressBar } from "./replay/progress.ts";
 import { runReplay } from "./replay/run.ts";
+import { loadGroups, streamOf } from "./replay/stream.ts";
 import { summarise } from "./replay/summary.ts";
 import { formatReport, type ModelUse, type Report } from "./replay/table.ts";
 
@@ -40,15 +25,9 @@ interface Target {
 }
 
 async function replay(options: ReplayOptions): Promise<Report> {
-  const groups = onlyHalf(await loadGroups(options), options.half);
-  const workload = generateWorkload({ ...options, groups });
-  const asked = new Set(workload.requests.map(({ group }) => group));
-  const answers = answersFor(withParents(groups, asked));
-  const byText = new Map([...answers.values()].map((answer) => [answer.text, answer]));
-  const families = new Map(groups.map(({ id, family }) => [id, family]));
+  const stream = streamOf(await loadGroups(options.data), options);
   const delays = options.target ? null : DEFAULT_DELAYS;
-
-  const target = await openTarget(options, answers);
+  const target = await openTarget(options, stream.answers);
   const client = openClient(target.url, target.key, options.concurrency);
   const interrupted = () => void target.stop().finally(() => process.exit(130));
   process.once("SIGINT", interrupted);
@@ -56,19 +35,20 @@ async function replay(options: ReplayOptions): Promise<Report> {
   try {
     const regional = await hasRegions(target);
     const begin = performance.now();
+    const onProgress = progressBar();
     const outcomes = await runReplay({
-      requests: workload.requests,
+      requests: stream.requests,
       client,
       pathOf: (region) => `${regional ? `/${region}` : ""}/v1/chat/completions`,
-      familyOf: (group) => families.get(group) ?? group,
+      familyOf: stream.familyOf,
       concurrency: options.concurrency,
       domain: options.domain,
       model: MODEL,
       seed: options.seed,
-      answerWith: (text) => byText.get(text),
+      answerWith: stream.answerWith,
       takeCall: target.takeCall,
       scale: options.scale,
-      ...(process.stderr.isTTY && { onProgress: showProgress }),
+      ...(onProgress && { onProgress }),
     });
     return {
       commit: currentCommit(),
@@ -77,10 +57,10 @@ async function replay(options: ReplayOptions): Promise<Report> {
       workload: {
         source: options.data ?? "data/workload",
         half: options.half,
-        groups: asked.size,
+        groups: stream.groups,
         domain: options.domain,
-        planned: workload.planned,
-        realised: workload.realised,
+        planned: stream.workload.planned,
+        realised: stream.workload.realised,
       },
       concurrency: options.concurrency,
       profile: options.target ? null : options.profile,
@@ -88,12 +68,7 @@ async function replay(options: ReplayOptions): Promise<Report> {
       wallSeconds: (performance.now() - begin) / 1000,
       summary: summarise(outcomes),
       model: target.modelUse(),
-      alwaysModel: alwaysModel(
-        workload.requests,
-        (request) => answers.get(keyOf(request))?.text ?? "",
-        delays,
-        options.seed,
-      ),
+      alwaysModel: alwaysModel(stream.requests, stream.answerTo, delays, options.seed),
     };
   } finally {
     process.off("SIGINT", interrupted);
@@ -103,73 +78,19 @@ async function replay(options: ReplayOptions): Promise<Report> {
   }
 }
 
-function loadGroups({ data }: ReplayOptions): Promise<readonly Group[]> | readonly Group[] {
-  return data === undefined ? loadBundled() : loadDataDirectory(data);
-}
-
-/** The asked groups, and the parents of asked follow-ups. */
-function withParents(groups: readonly Group[], asked: ReadonlySet<string>): readonly Group[] {
-  const parents = new Set(
-    groups.flatMap(({ id, parent }) => (asked.has(id) ? (parent ?? []) : [])),
-  );
-  return groups.filter(({ id }) => asked.has(id) || parents.has(id));
-}
-
-function keyOf({ history = [], question }: WorkloadRequest): string {
-  const turns = history.filter(({ role }) => role === "user").map(({ content }) => content);
-  return conversationKey([...turns, question]);
-}
-
 async function openTarget(
   options: ReplayOptions,
   answers: ReadonlyMap<string, KnownAnswer>,
 ): Promise<Target> {
-  if (options.target) {
-    return {
-      // Chat clients are given a base URL that ends in /v1; both forms are understood.
-      url: options.target.url.replace(/\/v1$/, ""),
-      key: options.target.key,
-      takeCall: () => undefined,
-      modelUse: () => null,
-      stop: () => Promise.resolve(),
-    };
-  }
-  const calls = new Map<string, ModelCall[]>();
-  const model = await startModelServer({
-    answers,
-    delays: DEFAULT_DELAYS,
-    scale: options.scale,
-    seed: options.seed,
-    onCall: (call) => calls.set(call.question, [...(calls.get(call.question) ?? []), call]),
-  });
-  // Also when the process is interrupted: miniflare ends it on a signal before `stop` could tidy up.
-  const persistTo = mkdtempSync(join(tmpdir(), "velo-replay-"));
-  process.once("exit", () => rmSync(persistTo, { recursive: true, force: true, maxRetries: 3 }));
-  // Miniflare takes half a second to load: not needed for --help, --url or a wrong argument.
-  const { startGateway } = await import("./local/gateway.ts");
-  try {
-    const gateway = await startGateway({
-      quiet: true,
-      persistTo,
-      vars: { UPSTREAM_BASE_URL: model.url, LATENCY_PROFILE: options.profile },
-    });
-    return {
-      url: gateway.url,
-      key: "sk-velo-local",
-      takeCall: (question) => calls.get(question)?.shift(),
-      modelUse: () => {
-        const { requests, promptTokens, completionTokens } = model.stats();
-        return { calls: requests, promptTokens, completionTokens };
-      },
-      stop: async () => {
-        await gateway.stop();
-        await model.stop();
-      },
-    };
-  } catch (error) {
-    await model.stop();
-    throw error;
-  }
+  if (options.target === undefined) return await startLocalStack({ ...options, answers });
+  return {
+    // Chat clients are given a base URL that ends in /v1; both forms are understood.
+    url: options.target.url.replace(/\/v1$/, ""),
+    key: options.target.key,
+    takeCall: () => undefined,
+    modelUse: () => null,
+    stop: () => Promise.resolve(),
+  };
 }
 
 /** A server without region prefixes is asked at /v1. */
@@ -179,28 +100,6 @@ async function hasRegions({ url, key }: Target): Promise<boolean> {
   });
   await response.arrayBuffer();
   return response.status !== 404;
-}
-
-function showProgress(done: number, total: number): void {
-  if (done % 20 !== 0 && done !== total) return;
-  const width = 40;
-  const full = Math.round((width * done) / total);
-  const bar = "#".repeat(full) + "-".repeat(width - full);
-  process.stderr.write(`\r[${bar}] ${done}/${total}${done === total ? "\n" : ""}`);
-}
-
-function currentCommit(): string {
-  try {
-    const git = (...args: string[]) =>
-      execFileSync("git", args, {
-        cwd: import.meta.dirname,
-        encoding: "utf8",
-        stdio: ["ignore", "pipe", "ignore"],
-      }).trim();
-    return git("rev-parse", "--short", "HEAD") + (git("status", "--porcelain") ? "+changes" : "");
-  } catch {
-    return "unknown";
-  }
 }
 
 if (process.argv.includes("--help")) {

@@ -14,6 +14,10 @@ export interface Outcome {
   readonly reason: string;
   readonly similarity: number | undefined;
   readonly overheadMs: number | undefined;
+  /** x-velo-policy: `name@version` of the policy that was asked, if one was. */
+  readonly policy: string | undefined;
+  /** x-velo-decision, under which the answer can be judged. */
+  readonly decision: string | undefined;
   /** Request sent to last byte, with the model's delay as it was before scaling. */
   readonly delaySeconds: number;
   /** Group of the served answer; undefined when nobody knows this text. */
@@ -45,6 +49,10 @@ export interface RunOptions {
   /** Takes the oldest model call for a question that no outcome has taken yet. */
   readonly takeCall: (question: string) => ModelCall | undefined;
   readonly scale: number;
+  /** Added to a request's body, such as `user` or `cache`. */
+  readonly extraBody?: (request: WorkloadRequest) => Readonly<Record<string, unknown>>;
+  /** Awaited before the next request of the family is sent. */
+  readonly afterwards?: (outcome: Outcome) => Promise<void>;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -68,8 +76,10 @@ export async function runReplay(options: RunOptions): Promise<Outcome[]> {
     const family = familyOf(request.group);
     const turn = (families.get(family) ?? Promise.resolve()).then(async () => {
       await slots.take();
-      outcomes[index] = await ask(request, stream, options, judge);
+      const outcome = await ask(request, stream, options, judge);
+      outcomes[index] = outcome;
       slots.give();
+      await options.afterwards?.(outcome);
       open.give();
       done++;
       options.onProgress?.(done, requests.length);
@@ -84,13 +94,18 @@ export async function runReplay(options: RunOptions): Promise<Outcome[]> {
 async function ask(
   request: WorkloadRequest,
   stream: boolean,
-  { client, pathOf, model }: RunOptions,
+  { client, pathOf, model, extraBody }: RunOptions,
   judge: Judge,
 ): Promise<Outcome> {
   const messages = [...(request.history ?? []), { role: "user", content: request.question }];
   const begin = performance.now();
   try {
-    const reply = await client.ask(pathOf(request.region), { model, messages, stream });
+    const reply = await client.ask(pathOf(request.region), {
+      ...extraBody?.(request),
+      model,
+      messages,
+      stream,
+    });
     return judge.outcome(request, reply);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -135,6 +150,8 @@ class Judge {
       reason,
       similarity: numberIn(reply.headers["x-velo-similarity"]),
       overheadMs: numberIn(reply.headers["x-velo-overhead-ms"]),
+      policy: textIn(reply.headers["x-velo-policy"]),
+      decision: textIn(reply.headers["x-velo-decision"]),
       delaySeconds: reply.totalMs / 1000 + modelSeconds,
       servedGroup: served?.group,
       servedLang: served?.lang,
@@ -150,6 +167,8 @@ class Judge {
       reason: "",
       similarity: undefined,
       overheadMs: undefined,
+      policy: undefined,
+      decision: undefined,
       delaySeconds,
       servedGroup: undefined,
       servedLang: undefined,
@@ -186,6 +205,10 @@ export function parseCacheHeader(header: string | string[] | undefined): {
 
 function numberIn(header: string | string[] | undefined): number | undefined {
   return typeof header === "string" && Number.isFinite(Number(header)) ? Number(header) : undefined;
+}
+
+function textIn(header: string | string[] | undefined): string | undefined {
+  return typeof header === "string" ? header : undefined;
 }
 
 /** A counting semaphore; takers wait in order. */

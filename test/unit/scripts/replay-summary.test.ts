@@ -15,6 +15,8 @@ function outcome(
     reason: "",
     similarity: undefined,
     overheadMs: undefined,
+    policy: undefined,
+    decision: undefined,
     delaySeconds: 1,
     servedGroup,
     servedLang: "en",
