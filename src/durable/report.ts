@@ -46,6 +46,11 @@ export interface Label {
   /** The row the decision used and its distance, when it used one. */
   readonly rowId?: string;
   readonly distance?: number;
+  /**
+   * Probability with which the decision was chosen to be judged, whatever its answer was like, in (0, 1]. Left out for
+   * a word that came by itself: those who speak up are not a fair sample.
+   */
+  readonly samplingProbability?: number;
   readonly comment?: string;
 }
 

@@ -1,4 +1,5 @@
-// POST /v1/feedback {decision_id, score | label, comment?}: a user's word on one answer.
+// POST /v1/feedback {decision_id, score | label, sampling_probability?, comment?}: a word on one answer, by a user or by
+// whoever judges a random sample of answers and says how likely each was to be in it.
 import { authenticate } from "./auth.ts";
 import { type World } from "./bindings.ts";
 import { readJsonBody } from "./openai/body.ts";
@@ -20,6 +21,9 @@ export async function feedback(world: World): Promise<Response> {
   const comment = json["comment"];
   if (comment !== undefined && (typeof comment !== "string" || comment.length > 2_000))
     throw invalid("comment", "must be a string of at most 2000 characters");
+  const sampling = json["sampling_probability"];
+  if (sampling !== undefined && !(typeof sampling === "number" && sampling > 0 && sampling <= 1))
+    throw invalid("sampling_probability", "must be a number above 0 and up to 1");
 
   const desk = ports.isolate.desk(regionObjectName(region, key.tenant.id));
   const recent = ports.isolate.decisions.get(`${key.tenant.id}|${decision}`);
@@ -34,6 +38,7 @@ export async function feedback(world: World): Promise<Response> {
       weight: 1,
       ...(recent?.rowId !== undefined && { rowId: recent.rowId }),
       ...(recent?.distance !== undefined && { distance: recent.distance }),
+      ...(sampling !== undefined && { samplingProbability: sampling }),
       ...(comment !== undefined && { comment }),
     },
   });

@@ -358,6 +358,10 @@ describe("what else clients rely on", () => {
     const say = (body: object, key = LOCAL_KEY) => post(`${baseURL()}/feedback`, { body, key });
     expect((await say({ decision_id: decision, score: 1 })).status).toBe(202);
     expect((await say({ decision_id: decision, label: "wrong", comment: "no" })).status).toBe(202);
+    const judged = { decision_id: decision, score: 1 };
+    expect((await say({ ...judged, sampling_probability: 0.05 })).status).toBe(202);
+    expect((await say({ ...judged, sampling_probability: 0 })).status).toBe(400);
+    expect((await say({ ...judged, sampling_probability: 1.01 })).status).toBe(400);
     expect((await say({ decision_id: "d1", score: 1 })).status).toBe(400);
     expect((await say({ decision_id: decision, score: 1 }, "sk-wrong")).status).toBe(401);
     await expect
