@@ -1,6 +1,7 @@
 // One chat request's life, top to bottom. The platform comes in as functions (ports.ts).
 import { type VerifiedKey } from "../durable/tenant.ts";
 import { languageOf } from "../policy/cache/language.ts";
+import { normaliseQuestion } from "../policy/cache/question.ts";
 import { type Decision, decide } from "../policy/decide.ts";
 import { buildObservation } from "../policy/observation.ts";
 import { serveStored } from "./answers-from-cache.ts";
@@ -10,7 +11,7 @@ import { routeModel } from "./config.ts";
 import { type DecisionRecord, decisionId, experienceOf, receiptOf } from "./decision-record.ts";
 import { type Eligibility, bypass, eligibilityOf } from "./lookup/eligibility.ts";
 import { type StoredAnswer, answerIdOf } from "./lookup/entries.ts";
-import { type Scope, localeOf, normaliseQuestion, scopeOf } from "./lookup/fingerprint.ts";
+import { type Scope, localeOf, scopeOf } from "./lookup/fingerprint.ts";
 import { type LookUp, answerOfRow, lookUp } from "./lookup/look-up.ts";
 import { type ChatRequest } from "./openai/chat.ts";
 import { GatewayError } from "./openai/errors.ts";

@@ -1,5 +1,6 @@
 // What this isolate tells the region object, off the request's path. Records are collected and sent as one batch by
 // whichever request's waitUntil wakes first. Before the object's ack a record is bounded and counted, not safe.
+import { type FreshRow } from "../durable/candidates.ts";
 import {
   type EntryInsert,
   type EntryUse,
@@ -11,7 +12,6 @@ import {
 } from "../durable/report.ts";
 import { type Experience, type Outcome } from "../policy/experience.ts";
 import { decodeFloats } from "../policy/half.ts";
-import { type FreshRow } from "./lookup/vectors.ts";
 
 /** How long a record may wait for company, and how many make a batch at most. */
 const GATHER_MS = 250;

@@ -1,8 +1,7 @@
 // May the cache take part in this request at all? The default is no: anything not understood is forwarded byte for
 // byte. FIELDS is the one table behind this file and the documentation.
 import { type TenantSettings } from "../../durable/tenant.ts";
-import { referencesIn } from "../../policy/cache/guards.ts";
-import { languageOf } from "../../policy/cache/language.ts";
+import { personalDataIn, readQuestion } from "../../policy/cache/question.ts";
 
 /**
  * What a request field means to the cache.
@@ -58,8 +57,6 @@ export const FIELDS: Readonly<Record<string, FieldRule>> = {
   function_call: { rule: "tools", unless: [null, "none"], why: "replayed actions" },
 };
 
-/** Longest question that is embedded; longer ones are matched exactly only. Characters. */
-export const MAX_QUESTION_CHARS = 2_000;
 /** Longest conversation that the cache looks at. */
 export const MAX_MESSAGES = 20;
 
@@ -78,23 +75,6 @@ export const bypass = (reason: string): Eligibility => ({
   reason,
   question: "",
 });
-
-/** Emails, phone numbers, cards, IBANs, key-like strings. Linear time: no nested quantifiers. */
-const PERSONAL_DATA: readonly (readonly [string, RegExp])[] = [
-  // One character before the @ tells as much as all of them, and is found without trying every start.
-  ["email", /[\w.+-]@[\w-]{1,63}\.[a-z]{2,24}/i],
-  ["iban", /\b[A-Z]{2}\d{2}[ ]?[A-Z0-9]{4}[ ]?[A-Z0-9]{4}[ ]?[A-Z0-9]{4}/],
-  ["card", /\b\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{3,4}\b/],
-  ["phone", /(?:^|[^\d.])\+\d{1,3}[ ()./-]{0,2}\d{2,4}[ ()./-]{0,2}\d{3,4}[ ./-]?\d{2,4}/],
-  ["secret", /\b(?:sk|pk|ghp|gho|xox[bap]|AKIA)[-_]?[A-Za-z0-9_-]{16}/],
-];
-
-export function personalDataIn(text: string): string | null {
-  return PERSONAL_DATA.find(([, pattern]) => pattern.test(text))?.[0] ?? null;
-}
-
-/** What is behind an address changes, and is in no vector. */
-const HAS_URL = /https?:\/\//i;
 
 interface Message {
   readonly role?: unknown;
@@ -175,13 +155,9 @@ export function eligibilityOf(
   if (typeof format === "object" && format !== null) {
     if ((format as Record<string, unknown>)["type"] === "json_schema") limitTo("json-schema");
   }
-  if (HAS_URL.test(question)) return bypass("url");
-  if (question.length > MAX_QUESTION_CHARS) limitTo("long-question");
-  // An answer about now is stale when it is stored; one about the asker is his own, and only an equal request is that.
-  const read = question.slice(0, MAX_QUESTION_CHARS);
-  const references = referencesIn(read, languageOf(read));
-  if (references.fresh !== null) return bypass("freshness");
-  if (references.personal !== null) limitTo("personal");
+  const reading = readQuestion(question);
+  if (reading.level === "bypass") return bypass(reading.reason);
+  if (reading.level === "exact") limitTo(reading.reason);
 
   return {
     level: exactOnly === null ? "semantic" : "exact",

@@ -27,11 +27,6 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value) ?? "null";
 }
 
-/** A trailing newline or another platform's line ends are no new question. Inside, white space means something: code. */
-export function normaliseQuestion(text: string): string {
-  return text.normalize("NFC").replaceAll(/\r\n?/g, "\n").trim();
-}
-
 export async function scopeOf(input: {
   readonly tenant: TenantId;
   readonly settings: TenantSettings;

@@ -1,5 +1,6 @@
 // The look-up: exact match beside the embedding, then the neighbours, all within one deadline. Whatever is late or
 // broken is left out; the model can always answer.
+import { mergeFresh } from "../../durable/candidates.ts";
 import { type Candidate } from "../../policy/cache/candidate.ts";
 import { type CacheControls } from "../cache-controls.ts";
 import { type Ports } from "../ports.ts";
@@ -8,7 +9,7 @@ import { type Eligibility } from "./eligibility.ts";
 import { type StoredAnswer, readAnswer } from "./entries.ts";
 import { type Scope } from "./fingerprint.ts";
 import { hedged } from "./hedge.ts";
-import { mergeFresh, neighboursOf } from "./vectors.ts";
+import { neighboursOf } from "./vectors.ts";
 
 /** An exact pointer in isolate memory is trusted this long; an answer body a little longer. */
 const EXACT_MEMORY_MS = 5_000;

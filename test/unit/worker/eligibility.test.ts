@@ -1,14 +1,9 @@
 // The table that decides whether the cache may take part, row by row, and the default for whatever is not in it.
 import { describe, expect, test } from "vitest";
 import { DEFAULT_SETTINGS, type TenantSettings } from "../../../src/durable/tenant.ts";
+import { MAX_QUESTION_CHARS, personalDataIn } from "../../../src/policy/cache/question.ts";
 import { Random } from "../../../src/policy/random.ts";
-import {
-  FIELDS,
-  MAX_MESSAGES,
-  MAX_QUESTION_CHARS,
-  eligibilityOf,
-  personalDataIn,
-} from "../../../src/worker/lookup/eligibility.ts";
+import { FIELDS, MAX_MESSAGES, eligibilityOf } from "../../../src/worker/lookup/eligibility.ts";
 import { World } from "../../support/world.ts";
 
 const QUESTION = "What is the capital of France?";

@@ -1,13 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { DEFAULT_SETTINGS, type TenantId } from "../../../src/durable/tenant.ts";
+import { normaliseQuestion } from "../../../src/policy/cache/question.ts";
 import { Random } from "../../../src/policy/random.ts";
 import { base32, hmacWith, lengthPrefixed } from "../../../src/worker/lookup/digest.ts";
-import {
-  canonicalJson,
-  localeOf,
-  normaliseQuestion,
-  scopeOf,
-} from "../../../src/worker/lookup/fingerprint.ts";
+import { canonicalJson, localeOf, scopeOf } from "../../../src/worker/lookup/fingerprint.ts";
 
 const user = (content: unknown, more = {}) => ({ role: "user", content, ...more });
 
