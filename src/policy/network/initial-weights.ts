@@ -36,7 +36,7 @@ function gainOf(name: string, headGain: number): number {
 }
 
 /** [inputs, outputs] with orthogonal rows or columns, whichever are fewer (Gram-Schmidt, twice for float accuracy). */
-function orthogonal(
+export function orthogonal(
   inputs: number,
   outputs: number,
   gain: number,

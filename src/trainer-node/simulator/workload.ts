@@ -3,6 +3,7 @@
 // simulator, evaluation and replay all use it. A served answer is correct when it belongs to the asked group.
 import { Random } from "../../policy/random.ts";
 import { AskedQuestions, type Choice, isOpener } from "./asked-questions.ts";
+import { shuffled } from "../shuffled.ts";
 import { type Group } from "./groups.ts";
 import { type Counts, DEFAULT_MIX, type Mix, planCounts, zeroCounts } from "./mix.ts";
 import { REQUEST_KINDS, type RequestKind, type WorkloadRequest } from "./request.ts";
@@ -196,14 +197,4 @@ function pickWeighted<T>(items: readonly T[], weight: (item: T) => number, rando
   const last = items.at(-1);
   if (last === undefined) throw new RangeError("nothing to pick from");
   return last;
-}
-
-/** Fisher-Yates on a copy. */
-function shuffled<T>(items: readonly T[], random: Random): T[] {
-  const copy = [...items];
-  for (let last = copy.length - 1; last > 0; last--) {
-    const other = Math.floor(random.uniform() * (last + 1));
-    [copy[last], copy[other]] = [copy[other]!, copy[last]!];
-  }
-  return copy;
 }
