@@ -26,6 +26,8 @@ export type AckReply =
 
 /** The trainer's calls to a region object. */
 export interface TrainerRpc {
+  /** Whether a signed request with this nonce is the first; from now on it is not. */
+  takeNonce(nonce: string): Promise<boolean>;
   /** Packs nobody holds, oldest first: at least one if there is any, no more than `max` experiences beyond the first. */
   lease(request: { readonly trainer: string; readonly max: number }): Promise<TrainerLease>;
   /** The new expiry, or null when the token holds nothing any more. */

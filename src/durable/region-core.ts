@@ -6,6 +6,7 @@ import { type EvictionSettings, Evictor } from "./evictor.ts";
 import { IndexQueue } from "./index-queue.ts";
 import { type Batch, Ledger, type PackLimits } from "./ledger.ts";
 import { type AckReply, Leases, type TrainerLease, type TrainerPack } from "./leases.ts";
+import { Nonces } from "./nonces.ts";
 import { type ObjectStore, Packs } from "./packs.ts";
 import { addToTotals, type RegionState, StateRow } from "./region-state.ts";
 import { type LiveView, type Receipt, type Report, type ReportReply } from "./report.ts";
@@ -57,6 +58,7 @@ export class RegionCore {
   readonly #queue: IndexQueue;
   readonly #packs: Packs;
   readonly #leases: Leases;
+  readonly #nonces: Nonces;
   readonly #evictor: Evictor;
   #totals: LiveView["totals"];
   #recent: Receipt[] = [];
@@ -76,6 +78,7 @@ export class RegionCore {
     this.#queue = new IndexQueue(index, parts, now());
     this.#packs = new Packs(store, objects, `${ports.region}/${ports.shard}`);
     this.#leases = new Leases(store);
+    this.#nonces = new Nonces(store);
     this.#evictor = new Evictor({ ...parts, queue: this.#queue }, objects, settings);
     this.#totals = this.state.value.totals;
     for (const batch of this.#ledger.after(this.state.value.trimmed))
@@ -178,6 +181,12 @@ export class RegionCore {
   ): void {
     this.#refuseReadOnly();
     this.state.commit((state) => ({ ...state, ...work(state) }));
+  }
+
+  /** Whether a signed request with this nonce is the first; from now on it is not. */
+  takeNonce(nonce: string): boolean {
+    this.#refuseReadOnly();
+    return this.#nonces.take(nonce, this.#ports.now());
   }
 
   async lease(max: number): Promise<TrainerLease> {

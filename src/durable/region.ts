@@ -96,6 +96,10 @@ export class Region extends DurableObject<RegionEnv> implements RegionRpc, Train
     await this.#arm();
   }
 
+  async takeNonce(nonce: string): Promise<boolean> {
+    return this.#core.takeNonce(nonce);
+  }
+
   async lease(request: { readonly trainer: string; readonly max: number }): Promise<TrainerLease> {
     return await this.#core.lease(request.max);
   }

@@ -45,6 +45,8 @@ export const REGION_SCHEMA: readonly Migration[] = [
       error TEXT NOT NULL, PRIMARY KEY (tenant, id)
     ) WITHOUT ROWID`,
   ],
+  // Nonces of trainers' requests; a trainer belongs to no tenant.
+  [`CREATE TABLE nonce (nonce TEXT PRIMARY KEY, kept_until INTEGER NOT NULL) WITHOUT ROWID`],
 ];
 
 export const TENANTS_SCHEMA: readonly Migration[] = [

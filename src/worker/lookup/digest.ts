@@ -1,4 +1,7 @@
 // Hashes behind every key, namespace and id. Parts are length-prefixed so that ("a|b", "c") and ("a", "b|c") differ.
+import { lengthPrefixed } from "../../durable/length-prefixed.ts";
+
+export { lengthPrefixed };
 
 const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
 const encoder = new TextEncoder();
@@ -22,20 +25,6 @@ export function base32(bytes: Uint8Array): string {
 
 function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** Unambiguous concatenation: each part is preceded by its UTF-8 length. */
-export function lengthPrefixed(parts: readonly string[]): Uint8Array<ArrayBuffer> {
-  const encoded = parts.map((part) => encoder.encode(part));
-  const out = new Uint8Array(encoded.reduce((sum, part) => sum + 4 + part.length, 0));
-  const view = new DataView(out.buffer);
-  let at = 0;
-  for (const part of encoded) {
-    view.setUint32(at, part.length);
-    out.set(part, at + 4);
-    at += 4 + part.length;
-  }
-  return out;
 }
 
 export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {

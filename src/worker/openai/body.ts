@@ -36,8 +36,19 @@ export interface JsonBody {
 export async function readJsonBody(
   request: Request,
   wait: Wait,
-  { uploadTimeoutMs = 60_000, ...limits }: BodyLimits = {},
+  limits: BodyLimits = {},
 ): Promise<JsonBody> {
+  refuseOtherTypes(request.headers);
+  const raw = await readBody(request, wait, limits);
+  return { raw, json: parseJsonObject(raw, limits) };
+}
+
+/** The bytes of a body of any type. Errors: 400 for a compressed one, 408 for a slow upload, 413 past the limit. */
+export async function readBody(
+  request: Request,
+  wait: Wait,
+  { uploadTimeoutMs = 60_000, ...limits }: BodyLimits = {},
+): Promise<Uint8Array<ArrayBuffer>> {
   refuseEncodings(request.headers);
   const upload = await withDeadline(
     (signal) => readBytes(request, limits, signal),
@@ -56,7 +67,7 @@ export async function readJsonBody(
       cause: upload.error,
     });
   }
-  return { raw: upload.value, json: parseJsonObject(upload.value, limits) };
+  return upload.value;
 }
 
 /** Parses untrusted bytes into a plain object; see `readJsonBody` for errors. */
@@ -227,6 +238,9 @@ function refuseEncodings(headers: Headers): void {
   if (encoding !== null && encoding.toLowerCase() !== "identity") {
     throw new GatewayError("invalid_request", "Compressed request bodies are not accepted.");
   }
+}
+
+function refuseOtherTypes(headers: Headers): void {
   const type = headers.get("content-type");
   if (type !== null && !/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type)) {
     throw new GatewayError(

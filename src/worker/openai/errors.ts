@@ -5,6 +5,7 @@
 const KINDS = {
   invalid_request: { status: 400, type: "invalid_request_error", isRetryable: false },
   invalid_api_key: { status: 401, type: "invalid_request_error", isRetryable: false },
+  invalid_signature: { status: 401, type: "invalid_request_error", isRetryable: false },
   // A permanent quota is never 429: clients repeat every 429.
   insufficient_quota: { status: 402, type: "insufficient_quota", isRetryable: false },
   permission_denied: { status: 403, type: "permission_error", isRetryable: false },
@@ -12,6 +13,7 @@ const KINDS = {
   model_not_found: { status: 404, type: "invalid_request_error", isRetryable: false },
   request_timeout: { status: 408, type: "invalid_request_error", isRetryable: true },
   conflict: { status: 409, type: "invalid_request_error", isRetryable: false },
+  precondition_failed: { status: 412, type: "invalid_request_error", isRetryable: false },
   request_too_large: { status: 413, type: "invalid_request_error", isRetryable: false },
   unprocessable: { status: 422, type: "invalid_request_error", isRetryable: false },
   rate_limit_exceeded: { status: 429, type: "rate_limit_error", isRetryable: true },
