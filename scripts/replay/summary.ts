@@ -1,4 +1,5 @@
 // From outcomes to figures. Correct means: the served answer belongs to the asked group.
+import { quantile, wilsonUpper } from "../../src/trainer-node/intervals.ts";
 import { type RequestKind, REQUEST_KINDS } from "../../src/trainer-node/simulator/request.ts";
 import { type CacheResult, type Outcome } from "./run.ts";
 
@@ -164,34 +165,12 @@ function isWrongHit(outcome: Outcome): boolean {
   return isHit(outcome) && outcome.servedGroup !== undefined && !isRight(outcome);
 }
 
-function shareOf(outcomes: readonly Outcome[], test: (outcome: Outcome) => boolean): Share {
+X
   const count = outcomes.filter(test).length;
   const of = outcomes.length;
   return of === 0
     ? { count, of, share: null, upper95: null }
     : { count, of, share: count / of, upper95: wilsonUpper(count, of) };
-}
-
-/** z with P(Z <= z) = 0.95. */
-const Z_95 = 1.6448536269514722;
-
-/**
- * Upper end of the one-sided 95 % score interval of a share k/n (Wilson 1927):
- * (p + z^2/2n + z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n).
- */
-export function wilsonUpper(count: number, of: number): number {
-  const p = count / of;
-  const z2 = Z_95 ** 2;
-  const spread = Z_95 * Math.sqrt((p * (1 - p)) / of + z2 / (4 * of * of));
-  return Math.min(1, (p + z2 / (2 * of) + spread) / (1 + z2 / of));
-}
-
-/** The smallest value that at least `p` of the values do not exceed. Throws when there is none. */
-export function quantile(values: readonly number[], p: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const value = sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)];
-  if (value === undefined) throw new RangeError("no values");
-  return value;
 }
 
 function tally(words: readonly string[]): { readonly reason: string; readonly count: number }[] {

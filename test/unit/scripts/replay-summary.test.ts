@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type CacheResult, type Outcome, parseCacheHeader } from "../../../scripts/replay/run.ts";
-import { quantile, summarise, wilsonUpper } from "../../../scripts/replay/summary.ts";
+import { summarise } from "../../../scripts/replay/summary.ts";
 import { type RequestKind } from "../../../src/trainer-node/simulator/request.ts";
 
 function outcome(
@@ -77,19 +77,6 @@ describe("a replay's summary", () => {
   test("has no share where nothing happened, so that an empty cache cannot pass for a good one", () => {
     const { wrongPerSemanticHit } = summarise([outcome("new", "MISS", "a")]);
     expect(wrongPerSemanticHit).toEqual({ count: 0, of: 0, share: null, upper95: null });
-  });
-
-  test("Wilson's one-sided bound: 0 of n is z^2 / (n + z^2), and 10 of 100 is 16.0 %", () => {
-    // z = 1.644854: z^2 = 2.705543; 0 of 268: 2.705543 / 270.705543 = 0.99944 %.
-    expect(wilsonUpper(0, 268)).toBeCloseTo(0.0099944, 6);
-    // (0.1 + 0.0135277 + 1.644854 * sqrt(0.0009 + 0.0000676386)) / 1.02705543 = 0.160355
-    expect(wilsonUpper(10, 100)).toBeCloseTo(0.160355, 5);
-    expect(wilsonUpper(5, 5)).toBeCloseTo(1, 12);
-  });
-
-  test("quantiles are values that occurred", () => {
-    expect([quantile([3, 1, 2, 4], 0.5), quantile([3, 1, 2, 4], 0.95)]).toEqual([2, 4]);
-    expect(() => quantile([], 0.5)).toThrow("no values");
   });
 
   test("reads the decision header and refuses a word it does not know", () => {
