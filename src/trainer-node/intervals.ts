@@ -17,7 +17,7 @@ export function wilsonUpper(count: number, of: number): number {
 
 /** The smallest value that at least `p` of the values do not exceed. Throws when there is none. */
 export function quantile(values: readonly number[] | Float64Array, p: number): number {
-  const sorted = Float64Array.from(values).sort();
+  const sorted = Float64Array.from(values).toSorted();
   const value = sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)];
   if (value === undefined) throw new RangeError("no values");
   return value;
