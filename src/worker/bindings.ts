@@ -9,6 +9,7 @@ import { Isolate } from "./isolate.ts";
 import { hmacWith } from "./lookup/digest.ts";
 import { embed } from "./lookup/embedder.ts";
 import { GatewayError } from "./openai/errors.ts";
+import { type PolicyBucket } from "./policy-files.ts";
 import { currentPolicy, policyStatus, refreshPolicy } from "./policy-loader.ts";
 import { type Dependency, type Hop, type ModelCall, type ModelReply, type Ports } from "./ports.ts";
 import { type RegionConfig, regionObjectName, regionOf } from "./regions.ts";
@@ -31,6 +32,11 @@ export interface World {
   readonly auth: AuthPorts;
   /** Unset: the admin routes do not exist. */
   readonly adminToken: string | undefined;
+  /** Unset: the trainer's routes do not exist. */
+  readonly trainerKeys: string | undefined;
+  /** Keys that may sign policies. */
+  readonly signingKeys: string | undefined;
+  readonly policyBucket: PolicyBucket;
   readonly regionObjects: () => readonly DurableObjectStub<Region>[];
   readonly regionObject: (region: RegionConfig, shard: number) => DurableObjectStub<Region>;
   readonly tenants: AuthPorts["tenants"];
@@ -141,6 +147,9 @@ export function worldOf(
     ports,
     auth,
     adminToken: env.ADMIN_TOKEN,
+    trainerKeys: env.TRAINER_KEYS,
+    signingKeys: env.SIGNING_PUBLIC_KEYS,
+    policyBucket: env.STORE,
     tenants,
     regionObject,
     regionObjects: () =>

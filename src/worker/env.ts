@@ -18,6 +18,8 @@ export interface Env {
   readonly KEY_PEPPER?: string;
   readonly ADMIN_TOKEN?: string;
   readonly SIGNING_PUBLIC_KEYS?: string;
+  /** `<region>/<id>:<secret>`, at most two per region (durable/signed-request.ts). */
+  readonly TRAINER_KEYS?: string;
   readonly UPSTREAM_API_KEY?: string;
   /** Replaces the default upstream by any OpenAI-compatible base URL. */
   readonly UPSTREAM_BASE_URL?: string;

@@ -11,6 +11,7 @@ import { readJsonBody } from "./openai/body.ts";
 import { parseChatRequest } from "./openai/chat.ts";
 import { asGatewayError, errorResponse, unknownUrl } from "./openai/errors.ts";
 import { health, models, oneModel, ready } from "./status.ts";
+import { trainerCall, trainerObject } from "./trainer-routes.ts";
 
 export { Region } from "../durable/region.ts";
 export { Tenants } from "../durable/tenants.ts";
@@ -32,7 +33,16 @@ router
   .all("/admin/tenants/:id?", (routed, world) =>
     tenantsAndKeys(world, "tenants", routed.params["id"]),
   )
-  .all("/admin/keys/:id?", (routed, world) => tenantsAndKeys(world, "keys", routed.params["id"]));
+  .all("/admin/keys/:id?", (routed, world) => tenantsAndKeys(world, "keys", routed.params["id"]))
+  .get("/trainer/objects/:key+", (routed, world) =>
+    trainerObject(world, routed.params["key"] ?? ""),
+  )
+  .put("/trainer/objects/:key+", (routed, world) =>
+    trainerObject(world, routed.params["key"] ?? ""),
+  )
+  .post("/trainer/:region/:call", (routed, world) =>
+    trainerCall(world, routed.params["region"] ?? "", routed.params["call"] ?? ""),
+  );
 
 async function chatCompletions(world: World): Promise<Response> {
   const { request, ports } = world;
