@@ -57,6 +57,8 @@ export class EdgeError extends Error {
 
 const FIRST_WAIT_MS = 250;
 const LAST_WAIT_MS = 10_000;
+/** The largest lease has 2,000 experiences of some 3.5 kB, or one pack of 8 MB. */
+const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 const NO_BODY = new Uint8Array(0);
 const { subtle } = webcrypto;
 
@@ -144,7 +146,7 @@ export class EdgeClient {
         signal: AbortSignal.timeout(timeoutMs),
         ...(method !== "GET" && { body }),
       });
-      bytes = new Uint8Array(await response.arrayBuffer());
+      bytes = await readAll(response);
     } catch (error) {
       throw new EdgeError(`${target.origin} does not answer`, 0, true, error);
     }
@@ -159,6 +161,18 @@ export class EdgeClient {
       throw new EdgeError(`${target.origin} answered ${status}`, status, true);
     return { status, etag, body: bytes };
   }
+}
+
+/** @throws past MAX_REPLY_BYTES: whoever sends that is not the gateway */
+async function readAll({ body }: Response): Promise<Bytes> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > MAX_REPLY_BYTES) throw new Error(`a reply of more than ${MAX_REPLY_BYTES} bytes`);
+  }
+  return Uint8Array.from(Buffer.concat(chunks));
 }
 
 /** Refused before the sender was known, or not from the gateway at all. */
