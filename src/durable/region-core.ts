@@ -10,6 +10,15 @@ import { Nonces } from "./nonces.ts";
 import { type ObjectStore, Packs } from "./packs.ts";
 import { addToTotals, type RegionState, StateRow } from "./region-state.ts";
 import { type LiveView, type Receipt, type Report, type ReportReply } from "./report.ts";
+import {
+  type RolloutEvent,
+  type RolloutState,
+  countBatch,
+  nominate,
+  rolloutView,
+  servingOf,
+} from "./rollout.ts";
+import { ROLLOUT_SETTINGS, type RolloutSettings } from "./rollout-settings.ts";
 import { migrate, REGION_SCHEMA, type SqlStore } from "./rows.ts";
 import { type VectorIndex } from "./vector-index.ts";
 
@@ -19,6 +28,7 @@ export interface RegionSettings extends EvictionSettings {
   readonly capBytes: number;
   /** How long a new batch may wait for company before it is applied and its rows are written to the index. */
   readonly workDelayMs: number;
+  readonly rollout: RolloutSettings;
 }
 
 export const REGION_SETTINGS: RegionSettings = {
@@ -27,6 +37,7 @@ export const REGION_SETTINGS: RegionSettings = {
   workDelayMs: 3_000,
   capacity: 200_000,
   graceMs: 600_000,
+  rollout: ROLLOUT_SETTINGS,
 };
 
 export interface RegionPorts {
@@ -37,6 +48,8 @@ export interface RegionPorts {
   /** 128 random bits, hex. */
   readonly token: () => string;
   readonly onError: (where: string, error: unknown) => void;
+  /** A policy began its trial, went on, came into service, or was taken out. */
+  readonly onRollout?: (event: RolloutEvent) => void;
   readonly region: string;
   readonly shard: string;
   readonly settings: RegionSettings;
@@ -81,8 +94,10 @@ export class RegionCore {
     this.#nonces = new Nonces(store);
     this.#evictor = new Evictor({ ...parts, queue: this.#queue }, objects, settings);
     this.#totals = this.state.value.totals;
-    for (const batch of this.#ledger.after(this.state.value.trimmed))
+    for (const batch of this.#ledger.after(this.state.value.trimmed)) {
       this.#show(batch, batch.seq > this.state.value.applied);
+      this.#countForRollout(batch);
+    }
   }
 
   /** Makes a report durable and answers with what an isolate must know. Never waits for anything. */
@@ -100,6 +115,7 @@ export class RegionCore {
     for (const batch of appended.batches) {
       this.#queue.fresh.add(batch);
       this.#show(batch, true);
+      this.#countForRollout(batch);
     }
     const kept = appended.batches.reduce((sum, batch) => sum + recordsOf(batch.report), 0);
     return this.#reply(report.freshCursor, false, before - kept);
@@ -119,7 +135,15 @@ export class RegionCore {
       entries: this.state.value.entries,
       totals: this.#totals,
       recent: this.#recent,
+      rollout: rolloutView(this.state.value.rollout, this.#ports.settings.rollout),
     };
+  }
+
+  /** A version was published: it goes into service by stages, if it is a later one than any before. */
+  nominate(version: number): void {
+    this.#refuseReadOnly();
+    const { now, settings } = this.#ports;
+    this.#moveRollout(nominate(this.state.value.rollout, version, now(), settings.rollout));
   }
 
   /** When `work` should run next, or null: nothing is left to do. */
@@ -176,7 +200,7 @@ export class RegionCore {
     work: (
       state: RegionState,
     ) => Partial<
-      Pick<RegionState, "epoch" | "killSwitches" | "policyVersion" | "backends" | "coldStart">
+      Pick<RegionState, "epoch" | "killSwitches" | "rollout" | "backends" | "coldStart">
     >,
   ): void {
     this.#refuseReadOnly();
@@ -274,18 +298,39 @@ export class RegionCore {
   }
 
   #reply(freshCursor: number, duplicate: boolean, dropped: number): ReportReply {
-    const { epoch, killSwitches, policyVersion, backends, tombstones } = this.state.value;
+    const { epoch, killSwitches, rollout, backends, tombstones } = this.state.value;
     const now = this.#ports.now();
     return {
       duplicate,
       epoch,
       killSwitches,
-      policyVersion,
+      policy: servingOf(rollout, this.#ports.settings.rollout),
       backends,
       ...this.#queue.fresh.after(freshCursor, this.#ledger.last, tombstones),
       tombstones: tombstones.filter(({ until }) => until > now).map(({ id }) => id),
       ...(dropped > 0 && { dropped }),
     };
+  }
+
+  /** The reply to this very batch already says so when it was the last that a bad policy needed. */
+  #countForRollout(batch: Batch): void {
+    const { rollout, killSwitches } = this.state.value;
+    try {
+      const next = countBatch(rollout, batch, this.#ports.settings.rollout);
+      // A pinned version decides for everybody: there is nothing to compare meanwhile.
+      if (killSwitches.pinnedPolicy === null) this.#moveRollout(next);
+      else this.state.note({ rollout: { ...rollout, counted: next.counted } });
+    } catch (error) {
+      this.#ports.onError("rollout", error);
+    }
+  }
+
+  /** Counts stay in memory until the next commit; a step of the rollout is written at once. */
+  #moveRollout(rollout: RolloutState): void {
+    const before = this.state.value.rollout.lastEvent;
+    if (rollout.lastEvent === before || this.readOnly) return this.state.note({ rollout });
+    this.state.commit((state) => ({ ...state, rollout }));
+    if (rollout.lastEvent !== null) this.#ports.onRollout?.(rollout.lastEvent);
   }
 
   #show(batch: Batch, counts: boolean): void {

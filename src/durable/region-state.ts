@@ -1,7 +1,8 @@
 // Everything a region object knows besides its tables: one JSON row, so that however much an alarm changes costs one
-// row written. Memory holds a copy that follows the row; only two watermarks may run ahead of it.
+// row written. Memory holds a copy that follows the row; only two watermarks and the rollout may run ahead of it.
 import { type RowValue } from "../policy/cache/cache-value.ts";
 import { type BackendState, type KillSwitches, type LiveView, type Report } from "./report.ts";
+import { NO_ROLLOUT, type RolloutState } from "./rollout.ts";
 import { readMeta, type SqlStore, writeMeta } from "./rows.ts";
 
 export interface RowKey {
@@ -28,7 +29,8 @@ export interface RegionState {
   readonly trimmed: number;
   readonly epoch: number;
   readonly killSwitches: KillSwitches;
-  readonly policyVersion: number | null;
+  /** Which published policies serve. */
+  readonly rollout: RolloutState;
   readonly backends: readonly BackendState[];
   readonly entries: number;
   readonly totals: LiveView["totals"];
@@ -67,7 +69,7 @@ const EMPTY: RegionState = {
   trimmed: 0,
   epoch: 1,
   killSwitches: NO_SWITCHES,
-  policyVersion: null,
+  rollout: NO_ROLLOUT,
   backends: [],
   entries: 0,
   totals: {
@@ -102,7 +104,12 @@ export class StateRow {
     this.store = store;
     // Fields that an older release did not write start from their defaults.
     const stored = JSON.parse(readMeta(store, "state") ?? "{}") as Partial<RegionState>;
-    this.#value = { ...EMPTY, ...stored, totals: { ...EMPTY.totals, ...stored.totals } };
+    this.#value = {
+      ...EMPTY,
+      ...stored,
+      totals: { ...EMPTY.totals, ...stored.totals },
+      rollout: { ...NO_ROLLOUT, ...stored.rollout },
+    };
   }
 
   get value(): RegionState {
@@ -111,9 +118,9 @@ export class StateRow {
 
   /**
    * Moves watermarks in memory alone; the next commit writes them. A crash before that only means that rows are told
-   * to the index once more, and offered to isolates a little longer.
+   * to the index once more, offered to isolates a little longer, and batches counted again for the rollout.
    */
-  note(change: Partial<Pick<RegionState, "indexed" | "visible">>): void {
+  note(change: Partial<Pick<RegionState, "indexed" | "visible" | "rollout">>): void {
     this.#value = { ...this.#value, ...change };
   }
 

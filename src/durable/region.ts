@@ -2,7 +2,7 @@
 // what it does is region-core.ts. It is never called on a request's path.
 import { DurableObject } from "cloudflare:workers";
 import { embedderProfile } from "../policy/embedders.ts";
-import { POINTER_KEY, followsVersion, pointerVersion } from "../policy/network/manifest.ts";
+import { POINTER_KEY, pointerVersion } from "../policy/network/manifest.ts";
 import { type AckReply, type TrainerLease, type TrainerRpc } from "./leases.ts";
 import { type ObjectStore } from "./packs.ts";
 import { REGION_SETTINGS, RegionCore, type RegionSettings } from "./region-core.ts";
@@ -14,6 +14,8 @@ import {
   type Report,
   type ReportReply,
 } from "./report.ts";
+import { type RolloutEvent, setStable } from "./rollout.ts";
+import { rolloutSettings } from "./rollout-settings.ts";
 import { sqlStoreOf } from "./sql-storage.ts";
 import { DEFAULT_SETTINGS } from "./tenant.ts";
 
@@ -23,19 +25,21 @@ export interface RegionEnv {
   readonly STORE: R2Bucket;
   /** Its distance for rows without labels is the prior of every row's evidence. */
   readonly EMBEDDER: string;
+  /** Pace and limits of a new policy's trial (rollout.ts), a JSON object or string; defaults when unset. */
+  readonly ROLLOUT?: unknown;
 }
-
-/** How often the published policy's pointer is looked at while there is traffic. */
-const POINTER_EVERY_MS = 30_000;
 
 export class Region extends DurableObject<RegionEnv> implements RegionRpc, TrainerRpc {
   readonly #core: RegionCore;
   /** When the alarm goes off; setting it costs a row written, so it is set only when it is not set for sooner. */
   #alarmAt: number | null = null;
   #pointerReadAt = Number.NEGATIVE_INFINITY;
+  readonly #pointerEveryMs: number;
 
   constructor(ctx: DurableObjectState, env: RegionEnv, settings: RegionSettings = REGION_SETTINGS) {
     super(ctx, env);
+    const rollout = rolloutSettings(env.ROLLOUT);
+    this.#pointerEveryMs = rollout.pointerEveryMs;
     const [, region = "unknown", shard = "0"] = (ctx.id.name ?? "").split("/");
     this.#core = new RegionCore({
       store: sqlStoreOf(ctx.storage),
@@ -44,9 +48,10 @@ export class Region extends DurableObject<RegionEnv> implements RegionRpc, Train
       now: Date.now,
       token: () => crypto.randomUUID().replaceAll("-", ""),
       onError: logError,
+      onRollout: (event) => logRollout(`${region}/${shard}`, event),
       region,
       shard,
-      settings,
+      settings: { ...settings, rollout },
     });
     const { coldStartDistance: distance } = embedderProfile(env.EMBEDDER);
     if (!this.#core.readOnly && this.#core.state.value.coldStart?.distance !== distance)
@@ -85,7 +90,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionRpc, Train
 
   override async alarm(): Promise<void> {
     this.#alarmAt = null;
-    await this.#adoptPublishedPolicy(POINTER_EVERY_MS);
+    await this.#adoptPublishedPolicy(this.#pointerEveryMs);
     await this.#core.work();
     await this.#arm();
   }
@@ -122,14 +127,15 @@ export class Region extends DurableObject<RegionEnv> implements RegionRpc, Train
     return this.#core.state.value.killSwitches;
   }
 
-  /** The published version that isolates hear of with their next reply; they verify the files themselves. */
-  async setPolicyVersion(version: number | null): Promise<void> {
-    this.#core.change(() => ({ policyVersion: version }));
+  /** Puts a version into service at once, without a trial: by hand, where the last good one is known to be bad. */
+  async setPolicyVersion(version: number): Promise<void> {
+    this.#core.change(({ rollout }) => ({ rollout: setStable(rollout, version, Date.now()) }));
   }
 
   /**
    * Takes over the version in the bucket's pointer when it is a later one. The region remembers what it has seen, so
    * somebody who can write to the bucket cannot bring an old policy back, nor jump so far that no later one follows.
+   * Isolates hear of it with their next reply and verify the files themselves.
    */
   async #adoptPublishedPolicy(everyMs: number): Promise<void> {
     if (Date.now() - this.#pointerReadAt < everyMs) return;
@@ -137,9 +143,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionRpc, Train
     try {
       const object = await this.env.STORE.get(POINTER_KEY);
       const next = object && pointerVersion(new Uint8Array(await object.arrayBuffer()));
-      const last = this.#core.state.value.policyVersion;
-      if (next !== null && next !== last && followsVersion(next, last ?? 0))
-        await this.setPolicyVersion(next);
+      if (next !== null && !this.#core.readOnly) this.#core.nominate(next);
     } catch (error) {
       logError("policy pointer", error);
     }
@@ -172,6 +176,14 @@ const objectStoreOf = (bucket: R2Bucket): ObjectStore => ({
   has: async (key) => (await bucket.head(key)) !== null,
   delete: (keys) => bucket.delete([...keys]),
 });
+
+function logRollout(object: string, event: RolloutEvent): void {
+  const line = JSON.stringify({ event: "rollout", object, ...event });
+  // oxlint-disable-next-line no-console -- Workers Logs reads the console
+  if (event.kind === "rolled-back") console.error(line);
+  // oxlint-disable-next-line no-console -- the same
+  else console.log(line);
+}
 
 function logError(where: string, error: unknown): void {
   // Workers Logs reads the console.

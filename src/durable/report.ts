@@ -1,6 +1,7 @@
 // What isolates and the region object say to each other. An isolate sends reports off the request's path; the reply
 // carries everything it must know. The region object is never called before a response.
 import { type Experience, type Outcome } from "../policy/experience.ts";
+import { type RolloutView, type ServingPolicies } from "./rollout.ts";
 
 /**
  * A new question row: written to the index by the region's alarm, shown to other isolates as a fresh row at once.
@@ -95,8 +96,8 @@ export interface ReportReply {
   /** Rises with every purge that must empty isolate memories. */
   readonly epoch: number;
   readonly killSwitches: KillSwitches;
-  /** Version in the published pointer, or null before the first publication. */
-  readonly policyVersion: number | null;
+  /** Which published policies decide. */
+  readonly policy: ServingPolicies;
   readonly backends: readonly BackendState[];
   /** Rows newer than `freshCursor` that the index may not show yet, oldest first, at most 64. */
   readonly fresh: readonly EntryInsert[];
@@ -136,4 +137,5 @@ export interface LiveView {
     readonly delays: Readonly<Record<string, readonly number[]>>;
   };
   readonly recent: readonly Receipt[];
+  readonly rollout: RolloutView;
 }

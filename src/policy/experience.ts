@@ -38,7 +38,11 @@ export interface Outcome {
   readonly result: "final" | "client_abort" | "upstream_error" | "incomplete" | "unknown";
   /** How it was answered: HIT-EXACT, HIT-SEMANTIC, AUGMENTED, MISS or BYPASS. */
   readonly kind: string;
-  /** Request received to last byte, seconds (paper d), and its parts in milliseconds. */
+  /**
+   * Request received to last byte, seconds (paper d), and its parts in milliseconds. Where a policy was asked, among them
+   * `policyVersion`, `policy` (its milliseconds), `policyFailed` (1), and its probabilities of using the cache
+   * (`cacheProbability`) and of serving a row that may be served (`serveProbability`).
+   */
   readonly delaySeconds: number;
   readonly parts: Readonly<Record<string, number>>;
   readonly tokensIn: number;

@@ -31,8 +31,8 @@ export async function liveView(world: World): Promise<Response> {
     at: world.ports.now(),
     embedder: world.ports.embedder.id,
     policy: {
-      name: world.ports.policy().name,
-      version: world.ports.policy().version,
+      name: world.ports.policy([]).name,
+      version: world.ports.policy([]).version,
       loading: world.ports.policyStatus(),
     },
     isolate: world.ports.isolate.counters,

@@ -10,7 +10,7 @@ import { hmacWith } from "./lookup/digest.ts";
 import { embed } from "./lookup/embedder.ts";
 import { GatewayError } from "./openai/errors.ts";
 import { type PolicyBucket } from "./policy-files.ts";
-import { currentPolicy, policyStatus, refreshPolicy } from "./policy-loader.ts";
+import { loadedPolicy, policyStatus, refreshPolicies } from "./policy-loader.ts";
 import { type Dependency, type Hop, type ModelCall, type ModelReply, type Ports } from "./ports.ts";
 import { type RegionConfig, regionObjectName, regionOf } from "./regions.ts";
 import { Breakers, CircuitBreaker, guarded } from "./upstream/breaker.ts";
@@ -133,9 +133,9 @@ export function worldOf(
       },
     },
     link: (of, tenant) => objectNamed(regionObjectName(of, tenant), of.locationHint),
-    policy: currentPolicy,
+    policy: loadedPolicy,
     policyStatus,
-    refreshPolicy: (version) => refreshPolicy(version, env),
+    refreshPolicies: (serving) => refreshPolicies(serving, env),
     callModel: (call) => callModel(call, config, env, now),
   };
   return {

@@ -6,7 +6,7 @@ import { type Decision } from "../policy/decide.ts";
 import { type Experience, type Outcome } from "../policy/experience.ts";
 import { encodeHalf } from "../policy/half.ts";
 import { EMBEDDING_SIZE, type Observation, type Policy } from "../policy/network/policy.ts";
-import { RESOLVER_VERSION } from "../policy/cache/resolver.ts";
+import { RESOLVER_VERSION, obstacleOf } from "../policy/cache/resolver.ts";
 import { type ModelConfig } from "./config.ts";
 import { type StoredAnswer } from "./lookup/entries.ts";
 import { type LookUp } from "./lookup/look-up.ts";
@@ -31,6 +31,10 @@ export interface DecisionRecord {
   reason: string;
   lookUp: LookUp | null;
   policy: Policy | null;
+  /** What the policy took; null when it was not asked, or has not answered. */
+  policyMs: number | null;
+  /** It hung, threw, or had no finite output. */
+  policyFailed: boolean;
   observation: Observation | null;
   decision: Decision | null;
   /** Answer served from the cache. */
@@ -149,6 +153,24 @@ export function receiptOf(record: DecisionRecord): Receipt {
 
 const round = (value: number): number => Math.round(value * 10_000) / 10_000;
 
+/** What a rollout has to know of the policy (durable/policy-statistics.ts). */
+function policyParts(record: DecisionRecord): Record<string, number> {
+  const { policy, decision, policyMs, policyFailed, lookUp } = record;
+  if (policy === null) return {};
+  const parts: Record<string, number> = { policyVersion: policy.version };
+  if (policyMs !== null) parts["policy"] = policyMs;
+  if (policyFailed || decision?.reason === "not-finite") parts["policyFailed"] = 1;
+  if (decision === null) return parts;
+  parts["cacheProbability"] = 1 - decision.probs[0]!;
+  const isServable = lookUp?.candidates.some((row) => {
+    const verdict = decision.verdicts.find(({ id }) => id === row.id);
+    return verdict !== undefined && obstacleOf(row, verdict) === null;
+  });
+  const serving = policy.actions.findIndex((name) => name === "cache" || name === "A");
+  if (isServable) parts["serveProbability"] = decision.probs[serving]!;
+  return parts;
+}
+
 /** US dollars of the gateway's own operations for this request, its embedding included. */
 function overheadOf(record: DecisionRecord): number {
   const hops = record.lookUp?.hops ?? {};
@@ -191,7 +213,7 @@ export function outcomeOf(
     result: end.result,
     kind: record.result,
     delaySeconds: (end.now - record.receivedAt) / 1000,
-    parts: { ...record.lookUp?.hops, ...end.parts },
+    parts: { ...record.lookUp?.hops, ...policyParts(record), ...end.parts },
     tokensIn: end.tokensIn,
     tokensOut: end.tokensOut,
     costUsd: end.costUsd,

@@ -1,4 +1,5 @@
 // One chat request's life, top to bottom. The platform comes in as functions (ports.ts).
+import { isExposed } from "../durable/rollout.ts";
 import { type VerifiedKey } from "../durable/tenant.ts";
 import { languageOf } from "../policy/cache/language.ts";
 import { normaliseQuestion } from "../policy/cache/question.ts";
@@ -76,7 +77,7 @@ export async function answerChat(request: GatewayRequest, ports: Ports): Promise
     ports,
   );
   record.lookUp = found;
-  ports.waitUntil(ports.refreshPolicy(life.desk.policyVersion));
+  ports.waitUntil(ports.refreshPolicies(life.desk.policy));
 
   const barrier = servingBarrier(life, found);
   if (found.exact !== null) {
@@ -170,6 +171,8 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
       reason: "",
       lookUp: null,
       policy: null,
+      policyMs: null,
+      policyFailed: false,
       observation: null,
       decision: null,
       served: null,
@@ -266,17 +269,36 @@ async function decideOn(life: Life, found: LookUp, serve: boolean): Promise<Deci
   );
   if (decided.ok) return { decision: decided.value, failure: null };
   ports.isolate.counters.cacheErrors++;
+  life.record.policyFailed = true;
   return { decision: null, failure: `policy-${decided.reason}` };
+}
+
+/**
+ * Versions that may decide, best first: the candidate for the users whose turn it is, while one is being tried. Where no
+ * user is named there is nobody to be consistent for, and the candidate gets its share of the requests.
+ */
+function versionsFor({ desk, record, request }: Life): readonly number[] {
+  if (desk.policy === null) return [];
+  const { stable, candidate, share } = desk.policy;
+  const user = request.body["user"];
+  const subject =
+    typeof user === "string" && user !== "" ? `${record.tenant.id}|${user}` : record.id;
+  const isFirst = candidate !== null && isExposed(candidate, subject, share);
+  return isFirst ? [candidate, stable] : [stable];
 }
 
 async function propose(life: Life, found: LookUp, serve: boolean): Promise<Decision | null> {
   const { ports, record, request } = life;
   if (found.embedding === null || life.scope === null || life.controls.noCache) return null;
   const { config, embedder } = ports;
-  const policy = ports.policy();
+  const policy = ports.policy(versionsFor(life));
   const observation = buildObservation(found.embedding, found.candidates, Math.log10(config.omega));
   record.policy = policy;
   record.observation = observation;
+  const askedAt = ports.now();
+  const output = await policy.infer(observation);
+  record.policyMs = ports.now() - askedAt;
+  if (output.isSubstitute) record.policyFailed = true;
   const settings = request.key.tenant.settings;
   return decide({
     request: {
@@ -287,7 +309,7 @@ async function propose(life: Life, found: LookUp, serve: boolean): Promise<Decis
       maxAgeSeconds: Math.min(life.controls.maxAgeSeconds ?? Infinity, settings.maxTtlSeconds),
     },
     candidates: found.candidates,
-    output: await policy.infer(observation),
+    output,
     actions: policy.actions,
     explore: { epsilon: config.epsilon, draw: ports.random() },
     limits: {

@@ -1,4 +1,5 @@
-// The isolate's policy: a greedy rule until one has been published, then the published network on onnxruntime.
+// The isolate's policies: a greedy rule until one has been published, then the published networks on onnxruntime.
+import { type ServingPolicies } from "../durable/rollout.ts";
 import { parsePublicKeys } from "../policy/network/manifest-gate.ts";
 import { greedyPolicy } from "../policy/network/greedy.ts";
 import { onnxRuntime } from "../policy/network/onnx-policy.ts";
@@ -12,14 +13,16 @@ const baseline = greedyPolicy(0.95);
 const runtime = onnxRuntime(waitFor);
 let published: PublishedPolicy | undefined;
 
-export const currentPolicy = (): Policy => published?.current ?? baseline;
+/** The first of these versions that is loaded, else the stable policy. */
+export const loadedPolicy = (versions: readonly number[]): Policy =>
+  published?.firstOf(versions) ?? baseline;
 
 /** Version, load problems by reason, and whether the runtime computes; null until a refresh has been asked for. */
 export const policyStatus = (): PolicyStatus | null => published?.status() ?? null;
 
-/** In the background: brings the isolate to the version that the region names. Never throws. */
-export async function refreshPolicy(
-  version: number | null,
+/** In the background: brings the isolate to the versions that the region names. Never throws. */
+export async function refreshPolicies(
+  serving: ServingPolicies | null,
   env: Pick<Env, "STORE" | "EMBEDDER" | "SIGNING_PUBLIC_KEYS">,
 ): Promise<void> {
   published ??= new PublishedPolicy({
@@ -35,5 +38,5 @@ export async function refreshPolicy(
     embedder: env.EMBEDDER,
     accelerator: runtime,
   });
-  await published.refresh(version);
+  await published.refresh(serving?.stable ?? null, serving?.candidate);
 }

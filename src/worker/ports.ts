@@ -1,5 +1,6 @@
 // What the world provides to a request, as functions. bindings.ts makes these from the Worker's bindings; tests make
 // them from plain functions.
+import { type ServingPolicies } from "../durable/rollout.ts";
 import { type Policy } from "../policy/network/policy.ts";
 import { type Config, type ModelConfig, type UpstreamConfig } from "./config.ts";
 import { type Isolate } from "./isolate.ts";
@@ -45,11 +46,12 @@ export interface Ports {
   readonly index: VectorQuery;
   readonly answers: AnswerStore;
   readonly link: (region: RegionConfig, tenant: string) => RegionLink;
-  readonly policy: () => Policy;
+  /** The first of these versions that is loaded; the stable policy when none is. */
+  readonly policy: (versions: readonly number[]) => Policy;
   /** How loading published policies has gone; null before the first try. */
   readonly policyStatus: () => PolicyStatus | null;
-  /** Brings the policy up to the published version, in the background. */
-  readonly refreshPolicy: (version: number | null) => Promise<void>;
+  /** Loads what the region wants to serve, in the background; null before its first word. */
+  readonly refreshPolicies: (serving: ServingPolicies | null) => Promise<void>;
   readonly callModel: (call: ModelCall) => Promise<ModelReply>;
 }
 

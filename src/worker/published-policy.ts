@@ -1,5 +1,6 @@
-// Keeps an isolate on the published policy. Runs beside requests, never on their path: whatever goes wrong here, the
-// policy that serves goes on serving, the reason is kept, and the next try waits longer.
+// Keeps an isolate on the published policies: the stable one, the candidate beside it, and what another shard's region
+// object still asks for. Runs beside requests, never on their path: whatever goes wrong here, the policy that serves goes
+// on serving, the reason is kept, and the next try waits longer.
 import { type Bytes } from "../policy/network/bytes.ts";
 import { type Manifest, blobKey, manifestKey } from "../policy/network/manifest.ts";
 import {
@@ -53,6 +54,12 @@ export interface PolicyStatus {
   /** Whether the accelerator computes; false for the baseline, which needs none. */
   readonly accelerated: boolean;
   readonly swaps: number;
+  /** Every published policy that is ready to serve. */
+  readonly loaded: readonly {
+    readonly version: number;
+    readonly name: string;
+    readonly accelerated: boolean;
+  }[];
   /** Refusals and failures since the isolate began, by reason. */
   readonly problems: Readonly<Partial<Record<LoadProblem, number>>>;
   readonly lastProblem: LoadProblem | null;
@@ -62,6 +69,12 @@ export interface PolicyStatus {
 const ABANDONED_AFTER_MS = 30_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 300_000;
+/** A policy that no region object has asked for during this time is released. */
+const UNWANTED_AFTER_MS = 60_000;
+/** Policies held at once, however many shards are at different points of a rollout. */
+const MAX_LOADED = 4;
+/** Versions whose failures are remembered. */
+const MAX_FAILED = 16;
 /** Tries to bring a policy into the accelerator before it stays with the TypeScript pass. */
 const MAX_ACCELERATIONS = 3;
 
@@ -79,9 +92,14 @@ function nullWhenFailed(error: unknown): null {
   throw error;
 }
 
-/** A policy whose model still has to be brought into the accelerator. */
-interface Pending {
+interface Loaded {
   readonly policy: NetworkPolicy;
+  /** Set while its model still has to be brought into the accelerator. */
+  pending: Pending | null;
+  wantedAt: number;
+}
+
+interface Pending {
   readonly manifest: Manifest;
   readonly model: Bytes;
   tries: number;
@@ -89,15 +107,13 @@ interface Pending {
 
 export class PublishedPolicy {
   readonly #source: PolicySource;
+  /** The stable policy, or the one before it while that cannot be had. */
   #current: Policy;
-  #previous: Policy | null = null;
-  #pending: Pending | null = null;
-  /** Only the latest load may swap: one that was thought dead and wakes up late may not. */
+  readonly #loaded = new Map<number, Loaded>();
+  /** Only the latest load may add a policy: one that was thought dead and wakes up late may not. */
   #load = 0;
   #loadingSince: number | null = null;
-  #failures = 0;
-  #failedVersion: number | null = null;
-  #retryAt = 0;
+  readonly #failed = new Map<number, { readonly times: number; readonly retryAt: number }>();
   #swaps = 0;
   readonly #problems: Partial<Record<LoadProblem, number>> = {};
   #lastProblem: LoadProblem | null = null;
@@ -111,74 +127,107 @@ export class PublishedPolicy {
     return this.#current;
   }
 
+  /** The first of these versions that is here, else the stable policy. */
+  firstOf(versions: readonly number[]): Policy {
+    for (const version of versions) {
+      const policy = this.#policyOf(version);
+      if (policy !== null) return policy;
+    }
+    return this.#current;
+  }
+
   /**
-   * Brings the isolate to `wanted`, the version that the region names: a published one, 0 for the baseline, or null for
-   * whatever serves now. Never throws; returns at once while another request loads or a failure is too recent.
+   * Brings the isolate to the versions that the region names: the stable one (0 is the baseline, null whatever serves
+   * now) and the candidate. Never throws; returns at once while another request loads or failures are too recent.
    */
-  async refresh(wanted: number | null): Promise<void> {
-    const version = wanted ?? this.#current.version;
-    if (version === this.#current.version && this.#pending === null) return;
+  async refresh(stable: number | null, candidate: number | null = null): Promise<void> {
     const now = this.#source.now();
+    const wanted = [stable ?? this.#current.version, candidate].filter((v) => v !== null);
+    for (const version of wanted) {
+      const loaded = this.#loaded.get(version);
+      if (loaded) loaded.wantedAt = now;
+    }
+    this.#swap(wanted[0]!);
+    await this.#release(now);
+    const due = wanted.filter((version) => this.#isDue(version, now));
+    if (due.length === 0) return;
     if (this.#loadingSince !== null && now - this.#loadingSince < ABANDONED_AFTER_MS) return;
-    if (version === this.#failedVersion && now < this.#retryAt) return;
     this.#loadingSince = now;
     const load = ++this.#load;
-    try {
-      if (version !== this.#current.version) await this.#bring(version, load);
-      if (load === this.#load) await this.#accelerate();
-      this.#failures = 0;
-      this.#failedVersion = null;
-    } catch (error) {
-      this.#note(version, error instanceof LoadError ? error.problem : "read-failed");
-    } finally {
-      if (load === this.#load) this.#loadingSince = null;
+    for (const version of due) {
+      try {
+        if (this.#policyOf(version) === null) await this.#bring(version, load);
+        if (load !== this.#load) return;
+        this.#swap(wanted[0]!);
+        await this.#accelerate(version);
+        this.#failed.delete(version);
+      } catch (error) {
+        this.#note(version, error instanceof LoadError ? error.problem : "read-failed");
+      }
     }
+    if (load === this.#load) this.#loadingSince = null;
   }
 
   status(): PolicyStatus {
-    const policy = this.#current;
-    return {
+    const { version, name } = this.#current;
+    const loaded = [...this.#loaded.values()].map(({ policy }) => ({
       version: policy.version,
       name: policy.name,
-      accelerated: policy instanceof NetworkPolicy && policy.accelerated,
+      accelerated: policy.accelerated,
+    }));
+    return {
+      version,
+      name,
+      accelerated: loaded.some((one) => one.version === version && one.accelerated),
       swaps: this.#swaps,
+      loaded,
       problems: { ...this.#problems },
       lastProblem: this.#lastProblem,
     };
   }
 
+  #policyOf(version: number): Policy | null {
+    const { baseline } = this.#source;
+    return version === baseline.version ? baseline : (this.#loaded.get(version)?.policy ?? null);
+  }
+
+  /** Whether something is left to do for a version, and its last failure is long enough ago. */
+  #isDue(version: number, now: number): boolean {
+    if (now < (this.#failed.get(version)?.retryAt ?? 0)) return false;
+    return this.#policyOf(version) === null || this.#loaded.get(version)?.pending != null;
+  }
+
   async #bring(version: number, load: number): Promise<void> {
-    const known = [this.#source.baseline, this.#previous].find(
-      (policy) => policy?.version === version,
-    );
-    if (known) return this.#swap(known, null);
     const manifest = await this.#manifest(version);
     const model = await this.#source.read(blobKey(manifest.blob.sha256));
     if (model === null) throw new LoadError("blob-missing");
     const checked = await verifyBlob(model, manifest, this.#source.subtle);
     if (!checked.ok) throw new LoadError(checked.reason);
     const policy = new NetworkPolicy({ version, name: manifest.name, forward: checked.value });
-    const pending: Pending = { policy, manifest, model, tries: 0 };
-    // A runtime that is up makes its session before the swap. One that has yet to boot, or is broken, keeps no one waiting:
-    // the file has passed every check, and the TypeScript pass can serve it.
+    const pending: Pending = { manifest, model, tries: 0 };
+    // A runtime that is up makes its session before the policy serves. One that has yet to boot, or is broken, keeps no one
+    // waiting: the file has passed every check, and the TypeScript pass can serve it.
     const session = this.#source.accelerator?.up
       ? await this.#session(pending).catch(nullWhenFailed)
       : null;
     if (session !== null) policy.accelerate(session);
     if (load !== this.#load) return policy.retire();
-    await this.#swap(policy, session === null && this.#source.accelerator ? pending : null);
+    this.#loaded.set(version, {
+      policy,
+      pending: session === null && this.#source.accelerator ? pending : null,
+      wantedAt: this.#source.now(),
+    });
   }
 
   async #manifest(version: number): Promise<Manifest> {
     const { subtle, keys, embedder } = this.#source;
     const bytes = await this.#source.read(manifestKey(version));
     if (bytes === null) throw new LoadError("manifest-missing");
-    const current = this.#current.version;
     const checked = await verifyManifest(bytes, {
       subtle,
       keys,
-      // An isolate that has accepted nothing yet relies on the region, which has.
-      known: { version: current, newest: current === 0 ? version : current },
+      // The region object remembers which versions there were, and names this one and no other.
+      known: { version: version - 1, newest: version },
       now: this.#source.now(),
     });
     if (!checked.ok) throw new LoadError(checked.reason);
@@ -189,28 +238,40 @@ export class PublishedPolicy {
     return manifest;
   }
 
-  async #swap(policy: Policy, pending: Pending | null): Promise<void> {
-    const old = this.#current;
-    const older = this.#previous;
+  #swap(stable: number): void {
+    const policy = this.#policyOf(stable);
+    if (policy === null || policy === this.#current) return;
     this.#current = policy;
-    this.#previous = old;
-    this.#pending = pending;
     this.#swaps++;
-    if (older instanceof NetworkPolicy && older !== policy) await older.retire();
   }
 
-  /** Boots the accelerator when it is not up, and moves the current policy into it. */
-  async #accelerate(): Promise<void> {
-    const pending = this.#pending;
-    if (pending === null) return;
-    if (++pending.tries >= MAX_ACCELERATIONS) this.#pending = null;
+  /** Requests that are under way keep the session they took; it goes with the last of them. */
+  async #release(now: number): Promise<void> {
+    const idle = [...this.#loaded]
+      .filter(([, { policy, wantedAt }]) => policy !== this.#current && wantedAt < now)
+      .toSorted(([, a], [, b]) => a.wantedAt - b.wantedAt);
+    for (const [version, { policy, wantedAt }] of idle) {
+      if (this.#loaded.size <= MAX_LOADED && now - wantedAt < UNWANTED_AFTER_MS) continue;
+      this.#loaded.delete(version);
+      await policy.retire();
+    }
+  }
+
+  /** Boots the accelerator when it is not up, and moves a policy into it. */
+  async #accelerate(version: number): Promise<void> {
+    const loaded = this.#loaded.get(version);
+    const pending = loaded?.pending;
+    if (!loaded || !pending) return;
+    if (++pending.tries >= MAX_ACCELERATIONS) loaded.pending = null;
     const session = await this.#session(pending);
-    pending.policy.accelerate(session);
-    if (this.#pending === pending) this.#pending = null;
+    loaded.policy.accelerate(session);
+    loaded.pending = null;
+    // Released while the session was being made: it goes the same way.
+    if (this.#loaded.get(version) !== loaded) await loaded.policy.retire();
   }
 
   /** A session that has reproduced the golden vectors. */
-  async #session({ manifest, model }: Pending): Promise<Session> {
+  async #session({ manifest, model }: Pick<Pending, "manifest" | "model">): Promise<Session> {
     let session: Session;
     try {
       session = await this.#source.accelerator!.createSession(model);
@@ -230,10 +291,13 @@ export class PublishedPolicy {
   #note(version: number, problem: LoadProblem): void {
     this.#lastProblem = problem;
     this.#problems[problem] = (this.#problems[problem] ?? 0) + 1;
-    this.#failures = version === this.#failedVersion ? this.#failures + 1 : 1;
-    this.#failedVersion = version;
+    const times = (this.#failed.get(version)?.times ?? 0) + 1;
     // Half to full of a doubling delay: isolates that failed together do not come back together.
-    const delay = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#failures - 1));
-    this.#retryAt = this.#source.now() + delay * (0.5 + this.#source.random() / 2);
+    const delay = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (times - 1));
+    const retryAt = this.#source.now() + delay * (0.5 + this.#source.random() / 2);
+    this.#failed.delete(version);
+    this.#failed.set(version, { times, retryAt });
+    const oldest = this.#failed.keys().next().value;
+    if (this.#failed.size > MAX_FAILED && oldest !== undefined) this.#failed.delete(oldest);
   }
 }

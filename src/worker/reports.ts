@@ -10,6 +10,7 @@ import {
   type Report,
   type ReportReply,
 } from "../durable/report.ts";
+import { type ServingPolicies } from "../durable/rollout.ts";
 import { type Experience, type Outcome } from "../policy/experience.ts";
 import { decodeFloats } from "../policy/half.ts";
 
@@ -61,7 +62,7 @@ export class RegionDesk {
   #calls = 0;
   #replied = 0;
   #switches = NO_SWITCHES;
-  #policyVersion: number | null = null;
+  #policy: ServingPolicies | null = null;
   /** Records given up, by reason. */
   readonly dropped = { overload: 0, unreachable: 0 };
   readonly #onEpoch: () => void;
@@ -80,8 +81,12 @@ export class RegionDesk {
   get switches(): KillSwitches {
     return this.#switches;
   }
-  get policyVersion(): number | null {
-    return this.#switches.pinnedPolicy ?? this.#policyVersion;
+  /** Which published policies decide; null before the region's first word. A pinned version decides for everybody. */
+  get policy(): ServingPolicies | null {
+    const { pinnedPolicy } = this.#switches;
+    return pinnedPolicy === null
+      ? this.#policy
+      : { stable: pinnedPolicy, candidate: null, share: 0 };
   }
 
   /** Whether the copy is young enough to serve from the cache by. */
@@ -187,7 +192,7 @@ export class RegionDesk {
     this.#epoch = Math.max(this.#epoch, reply.epoch);
     this.#syncedAt = now;
     this.#switches = reply.killSwitches;
-    this.#policyVersion = reply.policyVersion;
+    this.#policy = reply.policy;
     this.#tombstones = new Set(reply.tombstones);
     for (const row of reply.fresh) this.#remember(row);
     this.#freshCursor = Math.max(this.#freshCursor, reply.freshCursor);

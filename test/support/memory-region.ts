@@ -6,6 +6,7 @@ import {
   type Report,
   type ReportReply,
 } from "../../src/durable/report.ts";
+import { type ServingPolicies } from "../../src/durable/rollout.ts";
 import { type RegionLink } from "../../src/worker/reports.ts";
 import { type MemoryIndex } from "./memory-index.ts";
 
@@ -27,7 +28,7 @@ export interface RegionOptions {
 export class MemoryRegion implements RegionLink {
   epoch = 0;
   switches: KillSwitches = ALL_ON;
-  policyVersion: number | null = null;
+  policy: ServingPolicies = { stable: 0, candidate: null, share: 0 };
   /** Removed rows and when; a row made later under the same id is another one. */
   readonly tombstones = new Map<string, number>();
   /** Every batch received, the second copy of one included. */
@@ -88,7 +89,7 @@ export class MemoryRegion implements RegionLink {
       duplicate,
       epoch: this.epoch,
       killSwitches: this.switches,
-      policyVersion: this.policyVersion,
+      policy: this.policy,
       backends: [],
       fresh: fresh.map(({ entry }) => entry),
       freshCursor: fresh.at(-1)?.cursor ?? freshCursor,

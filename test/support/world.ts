@@ -1,6 +1,7 @@
 // The gateway's world in memory: a clock that moves only when a test says so, a store, an index, region objects and a
 // model that can each be slow or down. Several isolates can share one world, as they do in production.
 import { createHash, createHmac } from "node:crypto";
+import { type ServingPolicies } from "../../src/durable/rollout.ts";
 import {
   DEFAULT_SETTINGS,
   type TenantId,
@@ -95,8 +96,8 @@ export class World {
   storeTakeovers = 0;
   /** Texts embedded, in order. */
   readonly embedded: string[] = [];
-  /** Versions that refreshPolicy was called with. */
-  readonly refreshed: (number | null)[] = [];
+  /** What refreshPolicies was called with. */
+  readonly refreshed: (ServingPolicies | null)[] = [];
   hmac: Ports["hmac"] = (parts) =>
     Promise.resolve(createHmac("sha256", "pepper").update(lengthPrefixed(parts)).digest());
   /** How the store finds an object; a broken one may mix keys up. */
@@ -252,8 +253,8 @@ export class World {
       },
       policy: () => this.policy,
       policyStatus: () => null,
-      refreshPolicy: (version) => {
-        this.refreshed.push(version);
+      refreshPolicies: (serving) => {
+        this.refreshed.push(serving);
         return Promise.resolve();
       },
       callModel: (call) => this.model.answer(call, wait),

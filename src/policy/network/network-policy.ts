@@ -61,7 +61,10 @@ export class NetworkPolicy implements Policy {
 
   async infer(observation: Observation): Promise<PolicyOutput> {
     const logits = (await this.#bySession(observation)) ?? this.#byForward(observation);
-    return { logits, probs: softmax(logits) };
+    if (logits !== null) return { logits, probs: softmax(logits) };
+    this.counts.direct++;
+    const direct = Float32Array.from(this.actions, (_, index) => (index === 0 ? DIRECT_LOGIT : 0));
+    return { logits: direct, probs: softmax(direct), isSubstitute: true };
   }
 
   async #bySession(observation: Observation): Promise<Float32Array | null> {
@@ -85,14 +88,11 @@ export class NetworkPolicy implements Policy {
     return null;
   }
 
-  #byForward({ f, c, omega }: Observation): Float32Array {
+  #byForward({ f, c, omega }: Observation): Float32Array | null {
     const { logits } = this.#forward.run(f, c, omega, null);
-    if (logits.every(Number.isFinite)) {
-      this.counts.forward++;
-      return logits;
-    }
-    this.counts.direct++;
-    return Float32Array.from(logits, (_, index) => (index === 0 ? DIRECT_LOGIT : 0));
+    if (!logits.every(Number.isFinite)) return null;
+    this.counts.forward++;
+    return logits;
   }
 
   #fail(): void {

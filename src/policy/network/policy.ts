@@ -22,6 +22,8 @@ export interface PolicyOutput {
   readonly logits: Float32Array;
   /** [A] softmax(logits), before the exploration floor. */
   readonly probs: Float32Array;
+  /** The network's own numbers were not finite: these stand for "call the model". */
+  readonly isSubstitute?: true;
 }
 
 /** One interface for every policy: greedy rules, the TypeScript pass, ONNX. */

@@ -60,7 +60,7 @@ describe("a region object", () => {
         inserts: [insertOf("a")],
       }),
     );
-    expect(reply).toMatchObject({ duplicate: false, epoch: 1, policyVersion: null });
+    expect(reply).toMatchObject({ duplicate: false, epoch: 1, policy: { stable: 0 } });
     expect(reply.fresh.map(({ id }) => id)).toEqual(["a"]);
     expect(await runDurableObjectAlarm(region)).toBe(true);
     await region.flush();
@@ -143,7 +143,7 @@ describe("a region object", () => {
     await evictDurableObject(regionObject());
     expect(await regionObject().sync(0)).toMatchObject({
       epoch: 2,
-      policyVersion: 7,
+      policy: { stable: 7, candidate: null, share: 0 },
       killSwitches: { cacheOff: true, augmentOff: false, learnOff: false, pinnedPolicy: null },
     });
   });

@@ -48,7 +48,7 @@ describe("new rows", () => {
     rig.core.report(reportOf({ inserts: [insertOf("a")] }));
     await rig.core.work();
     // Any commit writes how far the index was told; what it was waiting for is forgotten.
-    rig.core.change(() => ({ policyVersion: 1 }));
+    rig.core.change(({ epoch }) => ({ epoch }));
     rig.restart();
     expect(rig.core.sync(0).fresh.map(({ id }) => id)).toEqual(["a"]);
     await rig.settle();

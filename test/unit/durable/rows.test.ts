@@ -68,11 +68,11 @@ describe("migrations", () => {
 describe("a database from a newer release", () => {
   it("is read and never written", async () => {
     const rig = newRig();
-    rig.core.change(() => ({ policyVersion: 7 }));
+    rig.core.nominate(7);
     rig.store.db.exec("UPDATE _meta SET value = '99' WHERE key = 'schema_version'");
     rig.restart();
     const before = contentOf(rig.store.db);
-    expect(rig.core.sync(0).policyVersion).toBe(7);
+    expect(rig.core.sync(0).policy.candidate).toBe(7);
     expect(rig.core.report(reportOf({ experiences: [experienceOf("d1")] })).dropped).toBe(1);
     await rig.core.work(true);
     expect(await rig.core.evict()).toEqual({ evicted: 0, kept: 0 });

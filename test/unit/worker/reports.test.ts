@@ -29,7 +29,7 @@ const REPLY: ReportReply = {
   duplicate: false,
   epoch: 1,
   killSwitches: ALL_ON,
-  policyVersion: null,
+  policy: { stable: 0, candidate: null, share: 0 },
   backends: [],
   fresh: [],
   freshCursor: 0,
@@ -185,18 +185,20 @@ describe("reports", () => {
 describe("replies", () => {
   test("tell switches, policy and tombstones, and hold for a minute", async () => {
     const { clock, desk, state, sync } = office();
-    expect(desk.isCurrent(clock.now())).toBe(false);
-    state.reply = { ...REPLY, policyVersion: 7, tombstones: ["x"] };
+    expect([desk.isCurrent(clock.now()), desk.policy]).toEqual([false, null]);
+    const policy = { stable: 7, candidate: 8, share: 0.01 };
+    state.reply = { ...REPLY, policy, tombstones: ["x"] };
     await sync();
-    expect([desk.policyVersion, [...desk.tombstones]]).toEqual([7, ["x"]]);
+    expect([desk.policy, [...desk.tombstones]]).toEqual([policy, ["x"]]);
     state.reply = {
       ...REPLY,
-      policyVersion: 7,
+      policy,
       killSwitches: { ...ALL_ON, cacheOff: true, pinnedPolicy: 5 },
     };
     await sync();
-    expect([desk.policyVersion, desk.switches.cacheOff, [...desk.tombstones]]).toEqual([
-      5,
+    // A pinned version is everybody's.
+    expect([desk.policy, desk.switches.cacheOff, [...desk.tombstones]]).toEqual([
+      { stable: 5, candidate: null, share: 0 },
       true,
       [],
     ]);
