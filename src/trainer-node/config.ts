@@ -36,6 +36,8 @@ export interface TrainingConfig {
   readonly entropyEnd: number;
   /** Exploration floor: every action keeps this probability. Part of mu, of pi_prox and of pi_theta alike. */
   readonly epsilon: number;
+  /** "zero": one chain without noise. "stored": the experience's noise is fed again, so that the ratio is exact. */
+  readonly chainNoise: "zero" | "stored";
   /** Cap of the importance weight pi_prox / mu, outside the clip. */
   readonly rhoBar: number;
   /** Experiences of older policies are dropped. */
@@ -100,6 +102,7 @@ export const PRODUCT_TRAINING: TrainingConfig = {
   entropyStart: 0.01,
   entropyEnd: 0.003,
   epsilon: 0.02,
+  chainNoise: "zero",
   rhoBar: 2,
   maxLag: 8,
   minEffectiveShare: 0.3,
@@ -143,6 +146,7 @@ export const PAPER_TRAINING: TrainingConfig = {
   targetKl: Infinity,
   entropyEnd: 0.01,
   epsilon: 0,
+  chainNoise: "stored",
   rhoBar: 1,
   maxLag: Infinity,
   minEffectiveShare: 0,
