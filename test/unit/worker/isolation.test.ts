@@ -123,7 +123,7 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "parts joined without their lengths",
-    file: "worker/lookup/digest.ts",
+    file: "durable/length-prefixed.ts",
     from: "const encoded = parts.map((part) => encoder.encode(part));",
     to: 'return Uint8Array.from(encoder.encode(parts.join("|")));\n  const encoded: Uint8Array[] = [];',
     shows: /got the answer of/,
