@@ -9,7 +9,7 @@ import { startLocalStack } from "./replay/local-stack.ts";
 import { parseReplayArgs, type ReplayOptions, USAGE, UsageError } from "./replay/options.ts";
 import { currentCommit, progressBar } from "./replay/progress.ts";
 import { runReplay } from "./replay/run.ts";
-import { loadGroups, streamOf } from "./replay/stream.ts";
+import { loadGroups, streamsOf } from "./replay/stream.ts";
 import { summarise } from "./replay/summary.ts";
 import { formatReport, type ModelUse, type Report } from "./replay/table.ts";
 
@@ -25,7 +25,7 @@ interface Target {
 }
 
 async function replay(options: ReplayOptions): Promise<Report> {
-  const stream = streamOf(await loadGroups(options.data), options);
+  const stream = streamsOf(await loadGroups(options.data), [options])[0]!;
   const delays = options.target ? null : DEFAULT_DELAYS;
   const target = await openTarget(options, stream.answers);
   const client = openClient(target.url, target.key, options.concurrency);

@@ -1,6 +1,11 @@
 // A labelled request stream together with everything that is known about its answers.
 import { loadDataDirectory } from "../../src/trainer-node/simulator/data-directory.ts";
-import { type Group, loadBundled, onlyHalf } from "../../src/trainer-node/simulator/groups.ts";
+import {
+  type Group,
+  type Half,
+  loadBundled,
+  onlyHalf,
+} from "../../src/trainer-node/simulator/groups.ts";
 import { type WorkloadRequest } from "../../src/trainer-node/simulator/request.ts";
 import {
   generateWorkload,
@@ -15,7 +20,7 @@ export interface Stream {
   readonly requests: readonly WorkloadRequest[];
   /** How many groups are asked. */
   readonly groups: number;
-  /** What a model says, by question or conversation: of the asked groups and the parents of asked follow-ups. */
+  /** What the model says, by question or conversation: of all asked groups and the parents of asked follow-ups. */
   readonly answers: ReadonlyMap<string, KnownAnswer>;
   readonly answerWith: (text: string) => KnownAnswer | undefined;
   readonly answerTo: (request: WorkloadRequest) => string;
@@ -28,26 +33,31 @@ export async function loadGroups(data: string | undefined): Promise<readonly Gro
   return data === undefined ? loadBundled() : await loadDataDirectory(data);
 }
 
-/** Draws a stream from one half of the groups. */
-export function streamOf(
+export interface StreamOptions extends Omit<WorkloadOptions, "groups"> {
+  readonly half: Half | "all";
+}
+
+/** Draws streams that one model answers. */
+export function streamsOf(
   all: readonly Group[],
-  options: Omit<WorkloadOptions, "groups"> & { readonly half: "calibration" | "measured" | "all" },
-): Stream {
-  const groups = onlyHalf(all, options.half);
-  const workload = generateWorkload({ ...options, groups });
-  const asked = new Set(workload.requests.map(({ group }) => group));
-  const answers = answersFor(withParents(groups, asked));
+  options: readonly StreamOptions[],
+): readonly Stream[] {
+  const workloads = options.map((each) =>
+    generateWorkload({ ...each, groups: onlyHalf(all, each.half) }),
+  );
+  const asked = workloads.map(({ requests }) => new Set(requests.map(({ group }) => group)));
+  const answers = answersFor(withParents(all, new Set(asked.flatMap((ids) => [...ids]))));
   const byText = new Map([...answers.values()].map((answer) => [answer.text, answer]));
-  const families = new Map(groups.map(({ id, family }) => [id, family]));
-  return {
+  const families = new Map(all.map(({ id, family }) => [id, family]));
+  return workloads.map((workload, i) => ({
     workload,
     requests: workload.requests,
-    groups: asked.size,
+    groups: asked[i]!.size,
     answers,
     answerWith: (text) => byText.get(text),
     answerTo: (request) => answers.get(keyOf(request))?.text ?? "",
     familyOf: (group) => families.get(group) ?? group,
-  };
+  }));
 }
 
 function withParents(groups: readonly Group[], asked: ReadonlySet<string>): readonly Group[] {
