@@ -45,8 +45,6 @@ export interface EnvironmentOptions {
   /** Probability that a request with a row to serve gets a label: the model's answer is compared with the row's. */
   readonly shadowRate?: number;
   readonly price?: Price;
-  /** Hears of every request in the order they are handled, also of those that never reach the policy. */
-  readonly onExecuted?: (executed: Executed) => void;
 }
 
 export interface ActOptions {
@@ -80,6 +78,7 @@ export class Environment {
   readonly #consequences: Consequences;
   readonly #byName: ReadonlyMap<string, SimulatedRegion>;
   readonly #received = new Map<string, number>();
+  readonly #listeners = new Set<(executed: Executed) => void>();
   readonly #usd = { saved: 0, labels: 0 };
   #at = 0;
   #open = 0;
@@ -111,6 +110,12 @@ export class Environment {
   }
   set omega(omega: number) {
     this.#consequences.omega = omega;
+  }
+
+  /** `listener` hears of every request when it is handled, also of those that never reach the policy. */
+  subscribe(listener: (executed: Executed) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Rows that a region's cache book holds. */
@@ -337,7 +342,7 @@ export class Environment {
   }
 
   #tell(executed: Executed): Executed {
-    this.#options.onExecuted?.(executed);
+    for (const listener of this.#listeners) listener(executed);
     return executed;
   }
 

@@ -11,6 +11,8 @@ export interface Neighbour {
 interface Shelf {
   vectors: Float32Array;
   readonly rows: IndexedVector[];
+  /** Of each row, beside its vector. */
+  readonly fps: unknown[];
 }
 
 interface Place {
@@ -40,13 +42,14 @@ export class ExactIndex implements VectorIndex {
     if (shelf === undefined) return [];
     const best: { row: IndexedVector; cosine: number }[] = [];
     let worst = -Infinity;
-    for (const [at, row] of shelf.rows.entries()) {
-      if (row.metadata?.["fp"] !== fp) continue;
-      const cosine = dot(shelf.vectors, at * this.#dimensions, vector, this.#dimensions);
+    const { rows, fps, vectors } = shelf;
+    for (let at = 0; at < rows.length; at++) {
+      if (fps[at] !== fp) continue;
+      const cosine = dot(vectors, at * this.#dimensions, vector, this.#dimensions);
       if (best.length === count && cosine <= worst) continue;
       let place = best.length;
       while (place > 0 && best[place - 1]!.cosine < cosine) place--;
-      best.splice(place, 0, { row, cosine });
+      best.splice(place, 0, { row: rows[at]!, cosine });
       if (best.length > count) best.pop();
       worst = best.at(-1)!.cosine;
     }
@@ -91,6 +94,7 @@ export class ExactIndex implements VectorIndex {
       // Only what was learnt about the row changed.
       if (old.values === row.values) {
         before.shelf.rows[before.at] = row;
+        before.shelf.fps[before.at] = row.metadata?.["fp"];
         return;
       }
       this.#remove(row.id);
@@ -106,6 +110,7 @@ export class ExactIndex implements VectorIndex {
     }
     shelf.vectors.set(vector, at * this.#dimensions);
     shelf.rows.push(row);
+    shelf.fps.push(row.metadata?.["fp"]);
     this.#places.set(row.id, { shelf, at });
   }
 
@@ -116,17 +121,19 @@ export class ExactIndex implements VectorIndex {
     const { shelf, at } = place;
     this.#places.delete(id);
     const last = shelf.rows.pop()!;
+    const fp = shelf.fps.pop();
     if (last.id === id) return;
     const from = shelf.rows.length * this.#dimensions;
     shelf.vectors.copyWithin(at * this.#dimensions, from, from + this.#dimensions);
     shelf.rows[at] = last;
+    shelf.fps[at] = fp;
     this.#places.get(last.id)!.at = at;
   }
 
   #shelf(namespace: string): Shelf {
     let shelf = this.#shelves.get(namespace);
     if (shelf === undefined) {
-      shelf = { vectors: new Float32Array(256 * this.#dimensions), rows: [] };
+      shelf = { vectors: new Float32Array(256 * this.#dimensions), rows: [], fps: [] };
       this.#shelves.set(namespace, shelf);
     }
     return shelf;

@@ -27,10 +27,10 @@ export function memoryStore(): SqlStore {
         throw error;
       }
     },
-    bytes() {
-      const pragma = (name: string) =>
-        Number(Object.values(statementFor(`PRAGMA ${name}`).get() ?? {})[0]);
-      return pragma("page_size") * pragma("page_count");
-    },
+    bytes: () =>
+      PAGE_BYTES * Number(Object.values(statementFor("PRAGMA page_count").get() ?? {})[0]),
   };
 }
+
+/** SQLite's default. */
+const PAGE_BYTES = 4096;
