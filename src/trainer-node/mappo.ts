@@ -40,6 +40,8 @@ export interface UpdateReport {
 export interface MappoState {
   readonly tensors: ReadonlyMap<string, Float32Array>;
   readonly update: number;
+  /** The last update that was kept: the version of these weights. */
+  readonly version: number;
   /** Adam's steps, for its bias correction. */
   readonly steps: number;
   readonly values: ValueStatistics;
@@ -86,7 +88,7 @@ export class Mappo {
     );
     const weights = await step.actorWeights();
     const policy = await ServedActor.open(config.network, weights, {
-      version: state?.update ?? 0,
+      version: state?.version ?? 0,
     });
     return new Mappo(options, step, policy);
   }
@@ -109,6 +111,7 @@ export class Mappo {
     return {
       ...(await this.#step.state()),
       update: this.#update,
+      version: this.#policy.version,
       values: this.#normaliser.statistics,
     };
   }
