@@ -119,7 +119,10 @@ export async function readCheckpoint(
 
 /** Newest first. */
 const numbersOf = (names: readonly string[]): number[] =>
-  names.flatMap((name) => Number(NAME.exec(name)?.[1] ?? [])).toSorted((a, b) => b - a);
+  names
+    .flatMap((name) => NAME.exec(name)?.[1] ?? [])
+    .map(Number)
+    .toSorted((a, b) => b - a);
 
 const nameOf = (number: number): string => `checkpoint-${String(number).padStart(12, "0")}`;
 

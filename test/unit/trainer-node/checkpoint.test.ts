@@ -49,6 +49,11 @@ describe("a checkpoint", () => {
     expect(await readCheckpoint(directory)).toBeNull();
   });
 
+  it("is null where the first one was never finished", async () => {
+    await writeFile(join(directory, "checkpoint-000000000001.partial"), "velo");
+    expect(await readCheckpoint(directory)).toBeNull();
+  });
+
   it("leaves itself and the one before it", async () => {
     for (const update of [1, 2, 3, 4]) await writeCheckpoint(directory, checkpointOf(update));
     expect(await readdir(directory)).toEqual([
