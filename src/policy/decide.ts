@@ -93,7 +93,7 @@ export function flooredProbabilities(
 }
 
 /** Renormalised over the open actions; null when anything is not finite or nothing is left. */
-function maskedProbabilities(
+export function maskedProbabilities(
   { logits, probs }: PolicyOutput,
   open: readonly boolean[],
 ): readonly number[] | null {
