@@ -194,11 +194,11 @@ function ask(
   random: Random,
 ): Asked[] {
   const home = Array.from({ length: topics }, () => Math.floor(random.uniform() * regions.length));
-  const away = (1 - homeShare) / Math.max(1, regions.length - 1);
+  const awayShare = (1 - homeShare) / Math.max(1, regions.length - 1);
   const popularity = regions.map((_, agent) => {
     let total = 0;
     return Float64Array.from(home, (at, topic) => {
-      total += (topic + 1) ** -zipf * (at === agent ? homeShare : away);
+      total += (topic + 1) ** -zipf * (at === agent ? homeShare : awayShare);
       return total;
     });
   });

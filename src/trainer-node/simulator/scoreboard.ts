@@ -63,11 +63,12 @@ export interface Interval {
   readonly high: number;
 }
 
-/** What a score is made of; a stream's experiences would fill the memory. */
-export type Scored = Pick<
-  Executed,
-  "request" | "kind" | "correct" | "utility" | "delaySeconds" | "outcome" | "shadow"
->;
+/** What a score is made of, in a simulated world or over HTTP; a stream's experiences would fill the memory. */
+export interface Scored extends Pick<Executed, "kind" | "correct" | "utility" | "delaySeconds"> {
+  readonly request: Pick<Executed["request"], "index" | "kind" | "family">;
+  readonly outcome: Pick<Executed["outcome"], "tokensIn" | "tokensOut" | "costUsd">;
+  readonly shadow: Pick<NonNullable<Executed["shadow"]>, "costUsd"> | null;
+}
 
 /** Runs a whole stream, taking the likeliest action each time. */
 export async function play(environment: Environment, player: Player): Promise<Score> {
