@@ -10,7 +10,7 @@ import {
   type PolicyStatistics,
   type StatisticsView,
   alarmOf,
-  countOutcome,
+  countOutcomes,
   statisticsView,
 } from "./policy-statistics.ts";
 import { type Label } from "./report.ts";
@@ -259,20 +259,17 @@ function follow(state: RolloutState, now: number, settings: RolloutSettings): Ro
 }
 
 function withOutcomes(state: RolloutState, outcomes: readonly Outcome[]): RolloutState {
-  let { stable, candidate } = state.statistics;
-  const hits: string[] = [];
-  for (const outcome of outcomes) {
-    const { kind, expId } = outcome;
-    const { policyVersion } = outcome.parts;
-    if (policyVersion === state.candidate) {
-      candidate = countOutcome(candidate, outcome);
-      if (kind === "HIT-SEMANTIC") hits.push(expId);
-    } else if (policyVersion === state.stable && state.stage < 2)
-      stable = countOutcome(stable, outcome);
-  }
+  const of = (version: number | null) =>
+    outcomes.filter(({ parts }) => parts["policyVersion"] === version);
+  const its = of(state.candidate);
+  const { stable, candidate } = state.statistics;
+  const hits = its.filter(({ kind }) => kind === "HIT-SEMANTIC").map(({ expId }) => expId);
   return {
     ...state,
-    statistics: { stable, candidate },
+    statistics: {
+      stable: state.stage < 2 ? countOutcomes(stable, of(state.stable)) : stable,
+      candidate: countOutcomes(candidate, its),
+    },
     labels: { ...state.labels, hits: state.labels.hits + hits.length },
     hits: hits.length > 0 ? [...state.hits, ...hits].slice(-KEPT_HITS) : state.hits,
   };
