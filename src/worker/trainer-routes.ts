@@ -35,11 +35,8 @@ interface Caller {
 
 /** POST /trainer/<region>/{lease, heartbeat, ack}: one region object's packs. */
 export async function trainerCall(world: World, name: string, call: string): Promise<Response> {
-  const caller = await authenticateTrainer(world, MAX_CALL_BYTES);
+  const caller = await authenticateTrainer(world, MAX_CALL_BYTES, name);
   return await signed(world, caller, async () => {
-    // A key holds for one region, so this is the region that was asked for or none.
-    if (caller.key.region !== name)
-      throw refused("This key is for another region.");
     const fields = parseJsonObject(caller.body);
     const region = world.ports.config.regions.find((each) => each.name === name);
     if (!region) throw new GatewayError("not_found", "No such region is configured.");
@@ -90,9 +87,10 @@ export async function trainerObject(world: World, key: string): Promise<Response
 
 /**
  * Nothing of the body is read before the signature is known to be right.
+ * @param name the region that is asked for; without it any region's key will do
  * @throws 404 when the deployment has no keys, 503 when they cannot be right, 401 for anything but a good signature
  */
-async function authenticateTrainer(world: World, maxBytes: number): Promise<Caller> {
+async function authenticateTrainer(world: World, maxBytes: number, name?: string): Promise<Caller> {
   const { request, ports } = world;
   const setting = parseTrainerKeys(world.trainerKeys);
   if (setting.state === "off") throw unknownUrl(request);
@@ -100,6 +98,7 @@ async function authenticateTrainer(world: World, maxBytes: number): Promise<Call
     throw new GatewayError("unavailable", `TRAINER_KEYS cannot be used: ${setting.problem}.`);
   const claim = parseClaim(request.headers.get("authorization"));
   if (claim === null) throw refused("This route wants a signed request.");
+  if (name !== undefined && claim.region !== name) throw refused("This key is for another region.");
   const key = setting.keys.find(({ region, id }) => region === claim.region && id === claim.keyId);
   const url = new URL(request.url);
   const asked = {
