@@ -5,12 +5,12 @@ import { Message } from "./protobuf.ts";
 
 const IR_VERSION = 9;
 const OPSET = 20;
-const FLOAT = 1;
 const INT64 = 7;
-const DOUBLE = 11;
 
 /** The type of every number in a graph, apart from indices and sizes. */
 export type Precision = "float32" | "float64";
+/** Its TensorProto.DataType. */
+export const ONNX_TYPE: Readonly<Record<Precision, number>> = { float32: 1, float64: 11 };
 export type Attribute = number | readonly number[] | { readonly float: number };
 export type Attributes = Readonly<Record<string, Attribute>>;
 
@@ -99,7 +99,7 @@ export class OnnxGraph {
   }
 
   get #type(): number {
-    return this.#precision === "float64" ? DOUBLE : FLOAT;
+    return ONNX_TYPE[this.#precision];
   }
 
   #bytesOf(values: ArrayLike<number>): Uint8Array {

@@ -48,7 +48,7 @@ export function adamStep(
   const step = graph.input("step", []);
   const correction1 = oneMinusPower(graph, ops, beta1, step);
   const root2 = ops.sqrt(oneMinusPower(graph, ops, beta2, step));
-  // With c = ops.sqrt(1 - b2^t): m / (1 - b1^t) / (ops.sqrt(v) / c + epsilon) = m c / (1 - b1^t) / (ops.sqrt(v) + epsilon c)
+  // With c = sqrt(1 - b2^t): m / (1 - b1^t) / (sqrt(v) / c + epsilon) = m c / (1 - b1^t) / (sqrt(v) + epsilon c)
   const epsilonNow = ops.scale(root2, epsilon);
 
   const gradients = graph.gradients(
@@ -99,7 +99,7 @@ export function adamStep(
   return { stateful, acceptWhen: "finite" };
 }
 
-/** 1 - b^t = 2 h / (1 + h) with h = ops.tanh(-t ln(b) / 2): keeps its digits where b^t is close to 1. */
+/** 1 - b^t = 2 h / (1 + h) with h = tanh(-t ln(b) / 2): keeps its digits where b^t is close to 1. */
 function oneMinusPower(graph: TensorGraph, ops: TrainingOperators, b: number, t: Tensor): Tensor {
   const h = ops.tanh(ops.scale(t, -Math.log(b) / 2));
   return ops.divide(ops.scale(h, 2), ops.add(h, graph.scalar(1)));

@@ -25,7 +25,11 @@ export async function openBackend(
   { threads = 2 }: BackendOptions = {},
 ): Promise<Backend> {
   const onCpu = (because: string) =>
-    backendOn("cpu", `cpu, ${threads} threads: ${because}`, threads);
+    backendOn(
+      "cpu",
+      `cpu, ${threads} ${threads === 1 ? "thread" : "threads"}: ${because}`,
+      threads,
+    );
   if (wanted === "cpu") return onCpu("as asked");
   let gpuMs: number;
   try {

@@ -2,6 +2,7 @@
 // a formula's last line is dL/dx, what is passed on.
 import { type Operators } from "../../policy/network/actor.ts";
 import { LAYER_NORM_EPSILON, elements } from "../../policy/network/layout.ts";
+import { ONNX_TYPE } from "../../policy/network/onnx-writer.ts";
 import { type Tensor, type TensorGraph } from "./tensor-graph.ts";
 
 /** What networks (actor.ts) and losses are written with. Binary operators broadcast as ONNX does. */
@@ -219,6 +220,9 @@ export function operatorsOf(
     layerNorm: (x, gain, bias) => {
       const last = x.dims.length - 1;
       const perRow = x.dims.with(last, 1);
+      // The runtime gives these two as float32 whatever x is.
+      const cast = (value: Tensor) =>
+        graph.node("Cast", [value], perRow, { to: ONNX_TYPE[graph.precision] });
       const [y, mean, r] = graph.nodeOf(
         "LayerNormalization",
         [x, gain, bias],
@@ -226,10 +230,11 @@ export function operatorsOf(
         { axis: -1, epsilon: { float: LAYER_NORM_EPSILON } },
       ) as [Tensor, Tensor, Tensor];
       return graph.differentiable(y, [x, gain, bias], (g) => {
-        const h = mul(sub(x, mean), r);
+        const spread = cast(r);
+        const h = mul(sub(x, cast(mean)), spread);
         const k = mul(g, gain);
         const meanOf = (value: Tensor) => reduce("ReduceMean", value, [last]);
-        const dx = mul(r, sub(sub(k, meanOf(k)), mul(h, meanOf(mul(k, h)))));
+        const dx = mul(spread, sub(sub(k, meanOf(k)), mul(h, meanOf(mul(k, h)))));
         return [dx, summedTo(mul(g, h), gain.dims), summedTo(g, bias.dims)];
       });
     },
@@ -258,7 +263,7 @@ export function operatorsOf(
     reshape: (x, dims) => {
       const known = dims.reduce((size, d) => (d === -1 ? size : size * d), 1);
       const resolved = dims.map((d) => (d === -1 ? elements(x.dims) / known : d));
-      if (elements(resolved) !== elements(x.dims))
+      if (elements(resolved) !== elements(x.dims) || !resolved.every(Number.isInteger))
         throw new Error(`[${x.dims.join(", ")}] cannot become [${dims.join(", ")}]`);
       return graph.differentiable(reshaped(x, resolved), [x], (g) => [reshaped(g, x.dims)]);
     },
