@@ -46,7 +46,11 @@ describe("the gate", () => {
   });
 
   test("refuses a worse one for its reward", () => {
-    expect(over("a little worse", upTo(0.95)).refusedByReward).toBeGreaterThanOrEqual(0.95);
+    // 1.1 % worse, half of which is allowed: nearly at the test's 5 % of mistakes.
+    const little = over("a little worse", upTo(0.95));
+    expect(little.accepted).toBeLessThanOrEqual(0.05);
+    expect(little.refusedByReward).toBeGreaterThanOrEqual(0.85);
+    // 3.3 % worse.
     expect(over("worse", upTo(1.05)).refusedByReward).toBeGreaterThanOrEqual(0.95);
   });
 
