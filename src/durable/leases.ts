@@ -24,14 +24,22 @@ export type AckReply =
   | { readonly ok: true; readonly acked: number }
   | { readonly ok: false; readonly reason: "stale token" };
 
+export interface LeaseRequest {
+  readonly trainer: string;
+  /** Experiences. */
+  readonly max: number;
+  /** How long the packs are this trainer's without a heartbeat; a minute when unset. */
+  readonly holdMs?: number;
+}
+
 /** The trainer's calls to a region object. */
 export interface TrainerRpc {
   /** Whether a signed request with this nonce is the first; from now on it is not. */
   takeNonce(nonce: string): Promise<boolean>;
   /** Packs nobody holds, oldest first: at least one if there is any, no more than `max` experiences beyond the first. */
-  lease(request: { readonly trainer: string; readonly max: number }): Promise<TrainerLease>;
+  lease(request: LeaseRequest): Promise<TrainerLease>;
   /** The new expiry, or null when the token holds nothing any more. */
-  heartbeat(leaseToken: string): Promise<number | null>;
+  heartbeat(leaseToken: string, holdMs?: number): Promise<number | null>;
   ack(leaseToken: string, packIds: readonly string[]): Promise<AckReply>;
 }
 
@@ -76,8 +84,9 @@ export class Leases {
     token: string,
     max: number,
     now: number,
+    holdMs = this.#limits.visibilityMs,
   ): { readonly packs: readonly LeasedPack[]; readonly expiresAt: number } {
-    const expiresAt = now + this.#limits.visibilityMs;
+    const expiresAt = now + holdMs;
     const packs = this.#store.transaction(() => {
       const open = this.#store.exec<PackRow & { lease_until: number | null }>(
         `SELECT first, last, experiences, status, leases, lease_until FROM pack
@@ -110,8 +119,8 @@ export class Leases {
     return { packs, expiresAt };
   }
 
-  heartbeat(token: string, now: number): number | null {
-    const expiresAt = now + this.#limits.visibilityMs;
+  heartbeat(token: string, now: number, holdMs = this.#limits.visibilityMs): number | null {
+    const expiresAt = now + holdMs;
     const held = this.#store.exec(
       `UPDATE pack SET lease_until = ?
        WHERE first >= ? AND status = 'leased' AND token = ? AND lease_until > ? RETURNING first`,

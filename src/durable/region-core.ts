@@ -213,10 +213,10 @@ export class RegionCore {
     return this.#nonces.take(nonce, this.#ports.now());
   }
 
-  async lease(max: number): Promise<TrainerLease> {
+  async lease(max: number, holdMs?: number): Promise<TrainerLease> {
     this.#refuseReadOnly();
     const token = this.#ports.token();
-    const { packs, expiresAt } = this.#leases.lease(token, max, this.#ports.now());
+    const { packs, expiresAt } = this.#leases.lease(token, max, this.#ports.now(), holdMs);
     const read: TrainerPack[] = [];
     for (const pack of packs) {
       const lessons = await this.#packs.read(pack);
@@ -226,8 +226,8 @@ export class RegionCore {
     return { leaseToken: read.length > 0 ? token : "", expiresAt, packs: read };
   }
 
-  heartbeat(token: string): number | null {
-    return this.readOnly ? null : this.#leases.heartbeat(token, this.#ports.now());
+  heartbeat(token: string, holdMs?: number): number | null {
+    return this.readOnly ? null : this.#leases.heartbeat(token, this.#ports.now(), holdMs);
   }
 
   ack(token: string, packIds: readonly string[]): AckReply {

@@ -3,7 +3,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { embedderProfile } from "../policy/embedders.ts";
 import { POINTER_KEY, pointerVersion } from "../policy/network/manifest.ts";
-import { type AckReply, type TrainerLease, type TrainerRpc } from "./leases.ts";
+import { type AckReply, type LeaseRequest, type TrainerLease, type TrainerRpc } from "./leases.ts";
 import { type ObjectStore } from "./packs.ts";
 import { REGION_SETTINGS, RegionCore, type RegionSettings } from "./region-core.ts";
 import {
@@ -105,12 +105,12 @@ export class Region extends DurableObject<RegionEnv> implements RegionRpc, Train
     return this.#core.takeNonce(nonce);
   }
 
-  async lease(request: { readonly trainer: string; readonly max: number }): Promise<TrainerLease> {
-    return await this.#core.lease(request.max);
+  async lease({ max, holdMs }: LeaseRequest): Promise<TrainerLease> {
+    return await this.#core.lease(max, holdMs);
   }
 
-  async heartbeat(leaseToken: string): Promise<number | null> {
-    return this.#core.heartbeat(leaseToken);
+  async heartbeat(leaseToken: string, holdMs?: number): Promise<number | null> {
+    return this.#core.heartbeat(leaseToken, holdMs);
   }
 
   async ack(leaseToken: string, packIds: readonly string[]): Promise<AckReply> {

@@ -89,7 +89,8 @@ export function readExperience(value: unknown): Experience | null {
     isBase64(e.f, 2 * EMBEDDING_SIZE) &&
     isNumbers(e.c, CORRELATION_SIZE) &&
     Number.isFinite(e.omega) &&
-    (e.noise === "zero" || (isShortText(e.noise, MAX_NOISE) && BASE64.test(e.noise))) &&
+    (e.noise === "zero" ||
+      (isShortText(e.noise, MAX_NOISE) && e.noise.length % 4 === 0 && BASE64.test(e.noise))) &&
     isDistribution(e.probs) &&
     isCount(e.action) &&
     e.action < e.probs.length &&

@@ -241,24 +241,39 @@ function digestOf(place: string, pack: TrainerPack): string {
   return `pack:${hash.digest("base64url").slice(0, 22)}`;
 }
 
-/** Every shard of a region over its gateway. */
-export function packSources(edge: EdgeClient, shards: number, trainer: string): PackSource[] {
-  return Array.from({ length: shards }, (_, shard) => packSource(edge, shard, trainer));
+/**
+ * Every shard of a region over its gateway.
+ * @param trainer its name, for the region's operator
+ * @param holdMs how long packs are this trainer's without a heartbeat
+ */
+export function packSources(
+  edge: EdgeClient,
+  shards: number,
+  trainer: string,
+  holdMs = 60_000,
+): PackSource[] {
+  return Array.from({ length: shards }, (_, shard) => packSource(edge, shard, trainer, holdMs));
 }
 
-function packSource(edge: EdgeClient, shard: number, trainer: string): PackSource {
+function packSource(edge: EdgeClient, shard: number, trainer: string, holdMs: number): PackSource {
   const path = `/trainer/${edge.region}`;
   const refused = (call: string, status: number) =>
     new Error(`${edge.region}/${shard} refused the ${call} with ${status}`);
   return {
     place: `${edge.region}/${shard}`,
     async lease(max) {
-      const reply = await edge.post(`${path}/lease`, { shard, trainer, max });
+      const reply = await edge.post(`${path}/lease`, {
+        shard,
+        trainer,
+        max,
+        hold_ms: holdMs,
+      });
       if (!reply.ok) throw refused("lease", reply.status);
       return leaseOf(reply.json);
     },
     async heartbeat(leaseToken) {
-      const reply = await edge.post(`${path}/heartbeat`, { shard, lease_token: leaseToken });
+      const body = { shard, lease_token: leaseToken, hold_ms: holdMs };
+      const reply = await edge.post(`${path}/heartbeat`, body);
       if (reply.ok) return (reply.json as { readonly expires_at: number }).expires_at;
       if (reply.status === 409) return null;
       throw refused("heartbeat", reply.status);

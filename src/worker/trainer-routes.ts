@@ -46,14 +46,16 @@ export async function trainerCall(world: World, name: string, call: string): Pro
       case "lease": {
         const trainer = shortText(fields, "trainer");
         const max = integer(fields, "max", 1, MAX_LEASED);
+        const holdMs = holdOf(fields);
         await takeNonce(object, caller);
-        const { packs, ...lease } = await object.lease({ trainer, max });
+        const { packs, ...lease } = await object.lease({ trainer, max, holdMs });
         return Response.json({ ...lease, packs: packs.map(withoutTexts) });
       }
       case "heartbeat": {
         const token = shortText(fields, "lease_token");
+        const holdMs = holdOf(fields);
         await takeNonce(object, caller);
-        const expiresAt = await object.heartbeat(token);
+        const expiresAt = await object.heartbeat(token, holdMs);
         if (expiresAt === null) throw staleToken();
         return Response.json({ expires_at: expiresAt });
       }
@@ -182,6 +184,10 @@ function integer(fields: Fields, name: string, min: number, max: number): number
     return value;
   throw invalid(name, `must be an integer from ${min} to ${max}`);
 }
+
+/** How long packs stay a trainer's without a heartbeat. A short time brings them back sooner after a crash. */
+const holdOf = (fields: Fields): number =>
+  fields["hold_ms"] === undefined ? 60_000 : integer(fields, "hold_ms", 1_000, 600_000);
 
 function shortText(fields: Fields, name: string): string {
   const value = fields[name];
