@@ -1,5 +1,6 @@
 // What the policy sees of a request: its embedding, its neighbours in the cache, and the price of time.
 import { type Candidate } from "./cache/candidate.ts";
+import { quantileOf } from "./distance-quantiles.ts";
 import { roundToHalf } from "./half.ts";
 import { CORRELATION_SIZE, NEIGHBOURS, type Observation } from "./network/policy.ts";
 
@@ -21,15 +22,20 @@ export function cosineFromDistance(distance: number): number {
 
 /**
  * The local state (DLRS Eq. 9): f for the extractor (Eq. 8), the correlation matrix c (Eq. 7), and omega as given,
- * already log-scaled. `mode: "paper"` feeds c raw instead of normalised.
+ * already log-scaled. `mode: "paper"` feeds c raw instead of normalised. With `knots` (distance-quantiles.ts) nothing depends
+ * on the embedder: distances are quantiles and f is all zeros.
  */
 export function buildObservation(
   embedding: Float32Array,
   candidates: readonly Neighbour[],
   omega: number,
   mode: "product" | "paper" = "product",
+  knots: readonly number[] | null = null,
 ): Observation {
-  return { f: roundToHalf(embedding), c: correlationMatrix(candidates, mode), omega };
+  const c = correlationMatrix(candidates, mode);
+  if (knots === null) return { f: roundToHalf(embedding), c, omega };
+  for (let p = 0; p < NEIGHBOURS; p++) c[p] = quantileOf(knots, c[p]!);
+  return { f: new Float32Array(embedding.length), c, omega };
 }
 
 /**
