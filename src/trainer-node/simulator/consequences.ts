@@ -37,7 +37,12 @@ export class Consequences {
   }
 
   random(request: SimulatedRequest, stream: keyof typeof SALT): Random {
-    return new Random([this.#seed >>> 0, request.index, SALT[stream], 0x9e3779b9]);
+    // One number, which the generator mixes: four small words would be its state as they are, and its first draws tiny.
+    const key =
+      Math.imul(this.#seed, 0x85ebca6b) +
+      Math.imul(request.index, 0xc2b2ae35) +
+      Math.imul(SALT[stream], 0x27d4eb2f);
+    return new Random(key >>> 0);
   }
 
   isRight(request: SimulatedRequest, row: Candidate, at: number): boolean {
