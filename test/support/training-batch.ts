@@ -13,13 +13,11 @@ export function freshState(
   seed: number,
 ): ReadonlyMap<string, Float32Array> {
   const random = new Random(seed);
-  const weights = [...initialActor(config.network, random), ...initialCritic(random)];
-  return new Map(
-    weights.flatMap(([name, values]) => [
-      [name, values] as const,
-      ...momentsOf(name).map((moment) => [moment, new Float32Array(values.length)] as const),
-    ]),
-  );
+  const weights = new Map([...initialActor(config.network, random), ...initialCritic(random)]);
+  const state = new Map(weights);
+  for (const [name, values] of weights)
+    for (const moment of momentsOf(name)) state.set(moment, new Float32Array(values.length));
+  return state;
 }
 
 /** Everything that a step is fed but its number; two actions. Ratios lie inside and outside of the clip. */
