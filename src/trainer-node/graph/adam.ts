@@ -66,7 +66,7 @@ export function adamStep(
   for (const { name, parameters, maxNorm } of groups) {
     const ofGroup = gradients.slice(used, (used += parameters.length));
     const squares = ofGroup.map((g) => graph.node("ReduceSumSquare", [g], [], { keepdims: 0 }));
-    const norm = ops.sqrt(graph.node("Sum", squares, []));
+    const norm = ops.sqrt(squares.reduce((sum, square) => ops.add(sum, square)));
     graph.output(`gradientNorm.${name}`, norm);
     suspect = ops.add(suspect, norm);
 

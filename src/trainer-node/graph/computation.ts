@@ -10,7 +10,10 @@ export interface ComputationOptions {
    * holds what `writeState` or the last run put there.
    */
   readonly stateful?: Readonly<Record<string, string | null>>;
-  /** A scalar output; where it is not 1, the state stays as it was before the run. */
+  /**
+   * A scalar output; where it is not 1, the state stays as it was before the run. It is set to 0 where another output of
+   * one number is not finite: a GPU's compiler may assume that such numbers do not occur and compute 1.
+   */
   readonly acceptWhen?: string;
   /** The state of another computation, shared from now on: the same weights under another batch size. */
   readonly state?: State;
@@ -121,7 +124,7 @@ export class RuntimeComputation implements Computation {
       const outputs = await this.#session.run(inputs, fetches);
       const results: Record<string, Float32Array> = {};
       for (const name of this.#results) results[name] = outputs[name]!.data as Float32Array;
-      const accepted = this.#acceptWhen === undefined || results[this.#acceptWhen]![0] === 1;
+      const accepted = this.#accepts(results);
       for (const [input, output] of this.#stateful)
         if (output !== null && accepted) state.replace(input, fetches[output] ?? outputs[output]!);
         else if (output !== null && this.#onGpu) outputs[output]!.dispose();
@@ -154,6 +157,14 @@ export class RuntimeComputation implements Computation {
     if (--this.state.users === 0) this.state.clear();
     await this.#reader?.release();
     await this.#session.release();
+  }
+
+  #accepts(results: Readonly<Record<string, Float32Array>>): boolean {
+    if (this.#acceptWhen === undefined) return true;
+    const verdict = results[this.#acceptWhen]!;
+    for (const values of Object.values(results))
+      if (values.length === 1 && !Number.isFinite(values[0])) verdict[0] = 0;
+    return verdict[0] === 1;
   }
 
   #inputs(feeds: Readonly<Record<string, Float32Array>>): Record<string, Tensor> {

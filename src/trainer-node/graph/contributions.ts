@@ -34,9 +34,12 @@ export function total(
   for (const tensor of dense)
     if (tensor.dims.join(",") !== dims.join(","))
       throw new Error(`a gradient of [${tensor.dims.join(", ")}] for [${dims.join(", ")}]`);
-  let sum = dense.length > 1 ? graph.node("Sum", dense, dims) : dense[0];
+  // Add by Add: WebGPU has no Sum and would send all of them to the CPU.
+  let sum: Tensor | undefined;
+  for (const tensor of dense)
+    sum = sum === undefined ? tensor : graph.node("Add", [sum, tensor], dims);
   for (const product of contributions.filter((x) => "a" in x)) sum = multiply(graph, product, sum);
-  return sum ?? graph.zeros(dims);
+  return sum ?? graph.filled(dims, 0);
 }
 
 /** a b + c */
@@ -69,7 +72,7 @@ function sideBySide(graph: TensorGraph, dims: readonly number[], layer: readonly
   const pieces: Tensor[] = [];
   let at = 0;
   const fillTo = (end: number) => {
-    if (at < end) pieces.push(graph.zeros(dims.with(axis, end - at)));
+    if (at < end) pieces.push(graph.filled(dims.with(axis, end - at), 0));
   };
   for (const slice of layer) {
     fillTo(slice.from);

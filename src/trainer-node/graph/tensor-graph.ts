@@ -70,10 +70,12 @@ export class TensorGraph {
   scalar(value: number): Tensor {
     return this.#constant(`scalar ${value}`, [], (onnx) => onnx.scalar(value));
   }
-  zeros(dims: readonly number[]): Tensor {
-    const key = `zeros ${dims.join(",")}`;
-    const name = this.#constants.get(key)?.tensor.name ?? this.#newName();
-    return this.#constant(key, dims, (onnx) => onnx.float(name, dims, null));
+  /** A constant of one value, stored once for all its uses. */
+  filled(dims: readonly number[], value: number): Tensor {
+    const name = this.#newName();
+    return this.#constant(`${value} in ${dims.join(",")}`, dims, (onnx) =>
+      onnx.float(name, dims, new Float32Array(elements(dims)).fill(value)),
+    );
   }
   /** Sizes, axes and positions that an operator takes as a tensor. */
   integers(values: readonly number[]): Tensor {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { adamStep, momentsOf } from "../../../../src/trainer-node/graph/adam.ts";
-import { openBackend } from "../../../../src/trainer-node/graph/backend.ts";
+import { type Device, openBackend } from "../../../../src/trainer-node/graph/backend.ts";
 import { operatorsOf } from "../../../../src/trainer-node/graph/operators.ts";
 import { TensorGraph } from "../../../../src/trainer-node/graph/tensor-graph.ts";
 
@@ -8,7 +8,11 @@ import { TensorGraph } from "../../../../src/trainer-node/graph/tensor-graph.ts"
  * L = sum(w slope) + sum(u slopeOfU) + offset, so that the gradients are what is fed; w is in group `one`, u in group
  * `other`. Learning rates 0.1 and 0.01.
  */
-async function trainer(maxNorm: number): Promise<{
+async function trainer(
+  maxNorm: number,
+  device: Device = "cpu",
+): Promise<{
+  readonly reason: string;
   readonly step: (
     slope: readonly number[],
     slopeOfU?: number,
@@ -33,7 +37,7 @@ async function trainer(maxNorm: number): Promise<{
     ],
     { epsilon: 0 },
   );
-  const backend = await openBackend("cpu", { threads: 1 });
+  const backend = await openBackend(device, { threads: 1 });
   const computation = await backend.compile(graph.toOnnx(), adam);
   computation.writeState(
     new Map([
@@ -46,15 +50,18 @@ async function trainer(maxNorm: number): Promise<{
   );
   let steps = 0;
   return {
+    reason: backend.reason,
     step: async (slope, slopeOfU = 1, offset = 0) => {
       const results = await computation.run({
         slope: Float32Array.from(slope),
         slopeOfU: Float32Array.of(slopeOfU),
         offset: Float32Array.of(offset),
-        step: Float32Array.of(++steps),
+        step: Float32Array.of(steps + 1),
         "learningRate.one": Float32Array.of(0.1),
         "learningRate.other": Float32Array.of(0.01),
       });
+      // A step that was thrown away does not count.
+      steps += results["finite"]![0]!;
       return Object.fromEntries(Object.entries(results).map(([name, [value]]) => [name, value!]));
     },
     read: async () =>
@@ -124,5 +131,19 @@ describe("Adam", () => {
     // The next finite step goes on from there.
     expect((await step([1, 2]))["finite"]).toBe(1);
     expect((await read())["w"]![0]).toBeLessThan(before["w"]![0]!);
+  });
+
+  it("does all this on WebGPU too, where there is a GPU or a software one", async () => {
+    const { reason, step, read } = await trainer(0.5, "webgpu");
+    console.log(reason);
+    const { "gradientNorm.one": norm } = await step([3, 4]);
+    const before = await read();
+    expect(norm).toBeCloseTo(5, 5);
+    expect(before[momentsOf("w")[0]]![1]).toBeCloseTo(0.04, 6);
+    expect((await step([Number.NaN, 1]))["finite"]).toBe(0);
+    expect(await read()).toEqual(before);
+    expect((await step([3, 4]))["finite"]).toBe(1);
+    // The same direction twice: two whole learning rates.
+    expect((await read())["w"]![0]).toBeCloseTo(1 - 2 * 0.1, 4);
   });
 });

@@ -47,6 +47,13 @@ describe("a computation", () => {
     expect([...(await computation.readState()).get("total")!]).toEqual([13]);
   });
 
+  it("keeps the state of before when a number of the run is not finite, and says so", async () => {
+    const computation = await openCounter(await cpu(), 1);
+    computation.writeState(new Map([["total", Float32Array.of(Infinity)]]));
+    const results = await computation.run({ x: Float32Array.of(5), ok: OK });
+    expect([results["before"]![0], results["accepted"]![0]]).toEqual([Infinity, 0]);
+  });
+
   it("shares its state with one of another batch size, which outlives it", async () => {
     const backend = await cpu();
     const two = await openCounter(backend, 2);
