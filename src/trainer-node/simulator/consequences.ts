@@ -3,9 +3,10 @@
 import { type Handling } from "../../policy/action.ts";
 import { type Candidate } from "../../policy/cache/candidate.ts";
 import { type Decision } from "../../policy/decide.ts";
-import { Random } from "../../policy/random.ts";
+import { type Random } from "../../policy/random.ts";
 import { PRODUCT_WEIGHTS, paperCost, utility, weightsFor } from "../../policy/reward.ts";
 import { type Branch, type Pending } from "./executed.ts";
+import { randomOf } from "./random-of.ts";
 import { type RequestSource, type SimulatedRequest } from "./source.ts";
 import { type StoredAnswers } from "./stored-answers.ts";
 
@@ -37,12 +38,7 @@ export class Consequences {
   }
 
   random(request: SimulatedRequest, stream: keyof typeof SALT): Random {
-    // One number, which the generator mixes: four small words would be its state as they are, and its first draws tiny.
-    const key =
-      Math.imul(this.#seed, 0x85ebca6b) +
-      Math.imul(request.index, 0xc2b2ae35) +
-      Math.imul(SALT[stream], 0x27d4eb2f);
-    return new Random(key >>> 0);
+    return randomOf(this.#seed, request.index, SALT[stream]);
   }
 
   isRight(request: SimulatedRequest, row: Candidate, at: number): boolean {

@@ -3,6 +3,7 @@
 import { type EmbedderProfile } from "../../policy/embedders.ts";
 import { EMBEDDING_SIZE } from "../../policy/network/policy.ts";
 import { Random } from "../../policy/random.ts";
+import { randomOf } from "./random-of.ts";
 import { type RequestKind } from "./request.ts";
 import { type RequestSource, type SimulatedRequest } from "./source.ts";
 
@@ -151,7 +152,7 @@ class Shape {
   }
 
   wording({ topic, index, region }: GeometryRequest, radius: number): Float32Array {
-    const own = new Random([this.#seed >>> 0, index >>> 0, hashOf(region), 0x51ed270b]);
+    const own = randomOf(this.#seed, index, hashOf(region));
     return away(this.#topics[topic]!, radius, own);
   }
 
