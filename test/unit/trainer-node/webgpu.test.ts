@@ -25,12 +25,17 @@ async function trainOn(backend: Backend) {
     });
   }
   const weights = await computation.readState();
+
+  const advantage = feeds["advantage"]!.with(3, NaN);
+  const bad = await computation.run({ ...feeds, advantage, step: Float32Array.of(STEPS + 1) });
+  expect(bad["finite"]![0], `a step with NaN on ${backend.device}`).toBe(0);
+  expect(await computation.readState(), "the state after a step with NaN").toEqual(weights);
   await computation.dispose();
   return { losses, weights };
 }
 
 // The GPU's shaders are compiled in the first run, by the processor's driver where there is no GPU: 10 to 20 s.
-test("training steps on WebGPU give the losses and the weights of the CPU", async (context) => {
+test("training steps on WebGPU give the losses and weights of the CPU, and one with NaN changes nothing", async (context) => {
   const gpu = await openBackend("webgpu");
   console.log(`seed ${SEED}, ${gpu.reason}`);
   if (gpu.device !== "webgpu") context.skip(gpu.reason);
