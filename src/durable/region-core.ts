@@ -1,5 +1,6 @@
 // A region object without its platform: what it does with a report, and the work it does between reports. Storage, index,
 // R2 and the clock come in, so that tests and the simulator run this very code.
+import { distanceKnots, withDistances } from "../policy/distance-quantiles.ts";
 import { admit, type Drops, recordsOf } from "./admission.ts";
 import { CacheBook } from "./cache-book.ts";
 import { type EvictionSettings, Evictor } from "./evictor.ts";
@@ -271,9 +272,11 @@ export class RegionCore {
     const dropped = { ...this.state.value.dropped };
     for (const [reason, count] of Object.entries(this.#drops))
       dropped[reason] = (dropped[reason] ?? 0) + count;
-    this.state.commit((state) =>
-      this.#book.apply(batches, { ...state, dropped }, this.#ports.now()),
-    );
+    const seen = batches.flatMap(({ report }) => report.experiences);
+    this.state.commit((state) => {
+      const distances = withDistances(state.distances, seen);
+      return this.#book.apply(batches, { ...state, dropped, distances }, this.#ports.now());
+    });
     this.#drops = {};
   }
 
@@ -298,7 +301,8 @@ export class RegionCore {
   }
 
   #reply(freshCursor: number, duplicate: boolean, dropped: number): ReportReply {
-    const { epoch, killSwitches, rollout, backends, tombstones } = this.state.value;
+    const { epoch, killSwitches, rollout, backends, tombstones, distances } = this.state.value;
+    const knots = distances && distanceKnots(distances);
     const now = this.#ports.now();
     return {
       duplicate,
@@ -308,6 +312,7 @@ export class RegionCore {
       backends,
       ...this.#queue.fresh.after(freshCursor, this.#ledger.last, tombstones),
       tombstones: tombstones.filter(({ until }) => until > now).map(({ id }) => id),
+      ...(distances && knots && { distances: { embedder: distances.embedder, knots } }),
       ...(dropped > 0 && { dropped }),
     };
   }

@@ -1,6 +1,7 @@
 // Everything a region object knows besides its tables: one JSON row, so that however much an alarm changes costs one
 // row written. Memory holds a copy that follows the row; only two watermarks and the rollout may run ahead of it.
 import { type RowValue } from "../policy/cache/cache-value.ts";
+import { type DistanceHistogram } from "../policy/distance-quantiles.ts";
 import { type BackendState, type KillSwitches, type LiveView, type Report } from "./report.ts";
 import { NO_ROLLOUT, type RolloutState } from "./rollout.ts";
 import { readMeta, type SqlStore, writeMeta } from "./rows.ts";
@@ -41,6 +42,8 @@ export interface RegionState {
   readonly meanValue: number;
   /** What rows without labels are served on; the prior of every row's evidence. */
   readonly coldStart: { readonly distance: number; readonly deltaHit: number } | null;
+  /** How near the nearest rows of this region's requests lie. */
+  readonly distances: DistanceHistogram | null;
   /** Rows whose copy in the index is stale, and when such rows were last written there. */
   readonly dirty: readonly RowKey[];
   readonly refreshedAt: number;
@@ -87,6 +90,7 @@ const EMPTY: RegionState = {
   baseline: { value: 0, valueN: 0 },
   meanValue: 0,
   coldStart: null,
+  distances: null,
   dirty: [],
   refreshedAt: 0,
   tombstones: [],

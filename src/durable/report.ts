@@ -104,6 +104,8 @@ export interface ReportReply {
   readonly freshCursor: number;
   /** Vector ids that must not be served though the index may still return them. */
   readonly tombstones: readonly string[];
+  /** The embedder's own scale (distance-quantiles.ts), once the region knows it. */
+  readonly distances?: { readonly embedder: string; readonly knots: readonly number[] };
   /** Records of this report that were not stored (storage is filling, invalid, too large); absent when none. */
   readonly dropped?: number;
 }

@@ -26,6 +26,7 @@ const EXPERIENCE_FIELDS: Fields<Experience> = {
   policyVersion: true,
   resolverVersion: true,
   embedder: true,
+  nearest: true,
   share: true,
   usedRows: true,
 };
@@ -99,6 +100,7 @@ export function readExperience(value: unknown): Experience | null {
     e.mu <= 1 &&
     SUBS.has(e.sub) &&
     typeof e.share === "boolean" &&
+    (e.nearest === undefined || isNumber(e.nearest)) &&
     Array.isArray(e.usedRows) &&
     e.usedRows.length <= MAX_ROWS &&
     e.usedRows.every(isId);

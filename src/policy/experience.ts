@@ -8,7 +8,10 @@ export interface Experience {
   readonly region: string;
   /** Milliseconds since the epoch, from the edge's clock. */
   readonly at: number;
-  /** base64 of 768 little-endian fp16 values, as fed; empty when the embedding was not available. */
+  /**
+   * base64 of 768 little-endian fp16 values, as fed; empty when the embedding was not available, all zeros for a policy that
+   * is fed quantiles.
+   */
   readonly f: string;
   /** 30 numbers, as fed. */
   readonly c: readonly number[];
@@ -26,6 +29,8 @@ export interface Experience {
   readonly policyVersion: number;
   readonly resolverVersion: number;
   readonly embedder: string;
+  /** L2 distance of the nearest row, whatever was fed in its place; absent when there was no row. */
+  readonly nearest?: number;
   /** Whether the tenant lets its experiences train shared weights. */
   readonly share: boolean;
   readonly usedRows: readonly string[];

@@ -46,7 +46,10 @@ export interface LessonSettings {
   readonly now: number;
   /** null trains shared weights: only from tenants that allow it. Else this tenant's own policy, from it alone. */
   readonly tenant: string | null;
-  /** Experiences of another embedder have other distances and directions; "*" takes all. */
+  /**
+   * Experiences of another embedder have other distances and directions. "*" takes those of any, and of these the ones that
+   * were fed quantiles, which are the same for all.
+   */
   readonly embedder: string;
   readonly resolverVersion: number;
   /** Newest policy version; null: experiences of any age will do. */
@@ -82,6 +85,7 @@ export type Omission =
   | "other-tenant"
   | "not-shared"
   | "other-embedder"
+  | "other-input"
   | "other-resolver"
   | "lag"
   | "no-outcome"
@@ -199,7 +203,8 @@ function refusalOf(experience: Experience, settings: LessonSettings): Omission |
     return "malformed";
   const f = numbersIn(() => decodeHalf(experience.f));
   if (f?.length !== EMBEDDING_SIZE || noiseOf(experience) === undefined) return "malformed";
-  return [omega, at, ...c, ...probs, ...f].every(Number.isFinite) ? null : "not-finite";
+  if (![omega, at, ...c, ...probs, ...f].every(Number.isFinite)) return "not-finite";
+  return isQuantiles(f) === (settings.embedder === "*") ? null : "other-input";
 }
 
 /** Only a request that was answered to its end tells what the decision was worth. */
@@ -228,10 +233,11 @@ function lessonOf(
   const acceptance = label
     ? estimate + (label.weight / (believed ?? 1)) * (label.correct - estimate)
     : estimate;
+  const fed = decodeHalf(f);
   const weights = weightsFor(10 ** omega);
   const clipped = Math.min(2, Math.max(-1, acceptance));
   return {
-    f: decodeHalf(f),
+    f: fed,
     c: Float32Array.from(experience.c),
     omega,
     noise: noiseOf(experience) ?? null,
@@ -244,7 +250,7 @@ function lessonOf(
     policyVersion: experience.policyVersion,
     expId,
     tenant,
-    group: `${tenant} ${textHash(f).toString(36)}`,
+    group: `${tenant} ${textHash(isQuantiles(fed) ? experience.c.join() : f).toString(36)}`,
     share: experience.share,
     resolverVersion: experience.resolverVersion,
     handling: sub,
@@ -253,6 +259,9 @@ function lessonOf(
     label: label && { correct: label.correct, samplingProbability: believed },
   };
 }
+
+/** No embedding was fed (distance-quantiles.ts): one of unit length is never all zeros. */
+const isQuantiles = (f: Float32Array): boolean => f.every((value) => value === 0);
 
 const executed = (sub: Experience["sub"]): Handling => (sub === "B_FALLBACK" ? "B" : sub);
 

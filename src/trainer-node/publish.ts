@@ -16,7 +16,12 @@ import {
 } from "../policy/network/manifest.ts";
 import { type Subtle, sha256, skeletonHash } from "../policy/network/manifest-gate.ts";
 import { actorModel } from "../policy/network/onnx-graph.ts";
-import { CORRELATION_SIZE, EMBEDDING_SIZE, NEIGHBOURS } from "../policy/network/policy.ts";
+import {
+  CORRELATION_SIZE,
+  EMBEDDING_SIZE,
+  NEIGHBOURS,
+  type PolicyInput,
+} from "../policy/network/policy.ts";
 import { encodeFloats, roundToHalf } from "../policy/half.ts";
 import { type Random } from "../policy/random.ts";
 
@@ -35,6 +40,8 @@ export interface ReleaseOptions extends Pick<
   /** The manifest published before, or null. */
   readonly previous: Manifest | null;
   readonly role?: Manifest["role"];
+  /** "quantiles" goes with `embedder` "*": such a policy serves with any. */
+  readonly input?: PolicyInput;
   readonly gate?: Manifest["gate"];
   /** Draws the inputs of the golden vectors. */
   readonly random: Random;
@@ -68,7 +75,10 @@ export async function makeRelease(options: ReleaseOptions): Promise<Release> {
     skeleton: await skeletonHash(config, subtle),
     shapes: graphShapes(config),
     network: config,
-    normaliser: PRODUCT_NORMALISER,
+    normaliser:
+      options.input === "quantiles"
+        ? { ...PRODUCT_NORMALISER, distanceQuantiles: 1 }
+        : PRODUCT_NORMALISER,
     embedder: options.embedder,
     resolverVersion: options.resolverVersion,
     golden: Array.from({ length: GOLDEN_VECTORS }, () => goldenVector(forward, random)),

@@ -80,6 +80,8 @@ const asciiHeader = (value: string): string => value.replaceAll(/[^\x20-\x7e]/g,
 export function experienceOf(record: DecisionRecord, omega: number): Experience | null {
   const { decision, observation, policy } = record;
   if (!decision || !observation || !policy) return null;
+  const distances = (record.lookUp?.candidates ?? []).map(({ distance }) => distance);
+  const nearest = Math.min(...distances);
   return {
     expId: record.id,
     tenant: record.tenant.id,
@@ -96,6 +98,7 @@ export function experienceOf(record: DecisionRecord, omega: number): Experience 
     policyVersion: policy.version,
     resolverVersion: RESOLVER_VERSION,
     embedder: record.embedder,
+    ...(Number.isFinite(nearest) && { nearest }),
     share: record.tenant.settings.shareExperiences,
     usedRows: decision.selected && record.served ? [decision.selected.id] : [],
   };

@@ -291,8 +291,17 @@ async function propose(life: Life, found: LookUp, serve: boolean): Promise<Decis
   const { ports, record, request } = life;
   if (found.embedding === null || life.scope === null || life.controls.noCache) return null;
   const { config, embedder } = ports;
-  const policy = ports.policy(versionsFor(life));
-  const observation = buildObservation(found.embedding, found.candidates, Math.log10(config.omega));
+  const wanted = ports.policy(versionsFor(life));
+  const knots = life.desk.knotsOf(embedder.id);
+  // A policy that knows no embedder cannot read its distances without a scale: the built-in rule serves until there is one.
+  const policy = wanted.input === "quantiles" && knots === null ? ports.policy([0]) : wanted;
+  const observation = buildObservation(
+    found.embedding,
+    found.candidates,
+    Math.log10(config.omega),
+    "product",
+    policy.input === "quantiles" ? knots : null,
+  );
   record.policy = policy;
   record.observation = observation;
   const askedAt = ports.now();

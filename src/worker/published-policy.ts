@@ -2,7 +2,7 @@
 // object still asks for. Runs beside requests, never on their path: whatever goes wrong here, the policy that serves goes
 // on serving, the reason is kept, and the next try waits longer.
 import { type Bytes } from "../policy/network/bytes.ts";
-import { type Manifest, blobKey, manifestKey } from "../policy/network/manifest.ts";
+import { type Manifest, blobKey, inputOf, manifestKey } from "../policy/network/manifest.ts";
 import {
   type PublicKey,
   type Refusal,
@@ -203,7 +203,12 @@ export class PublishedPolicy {
     if (model === null) throw new LoadError("blob-missing");
     const checked = await verifyBlob(model, manifest, this.#source.subtle);
     if (!checked.ok) throw new LoadError(checked.reason);
-    const policy = new NetworkPolicy({ version, name: manifest.name, forward: checked.value });
+    const policy = new NetworkPolicy({
+      version,
+      name: manifest.name,
+      forward: checked.value,
+      input: inputOf(manifest),
+    });
     const pending: Pending = { manifest, model, tries: 0 };
     // A runtime that is up makes its session before the policy serves. One that has yet to boot, or is broken, keeps no one
     // waiting: the file has passed every check, and the TypeScript pass can serve it.

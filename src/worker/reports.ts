@@ -63,6 +63,7 @@ export class RegionDesk {
   #replied = 0;
   #switches = NO_SWITCHES;
   #policy: ServingPolicies | null = null;
+  #distances: ReportReply["distances"];
   /** Records given up, by reason. */
   readonly dropped = { overload: 0, unreachable: 0 };
   readonly #onEpoch: () => void;
@@ -87,6 +88,11 @@ export class RegionDesk {
     return pinnedPolicy === null
       ? this.#policy
       : { stable: pinnedPolicy, candidate: null, share: 0 };
+  }
+
+  /** This embedder's distances at equal quantiles, or null while the region does not know them. */
+  knotsOf(embedder: string): readonly number[] | null {
+    return this.#distances?.embedder === embedder ? this.#distances.knots : null;
   }
 
   /** Whether the copy is young enough to serve from the cache by. */
@@ -193,6 +199,7 @@ export class RegionDesk {
     this.#syncedAt = now;
     this.#switches = reply.killSwitches;
     this.#policy = reply.policy;
+    this.#distances = reply.distances;
     this.#tombstones = new Set(reply.tombstones);
     for (const row of reply.fresh) this.#remember(row);
     this.#freshCursor = Math.max(this.#freshCursor, reply.freshCursor);

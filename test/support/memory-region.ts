@@ -29,6 +29,8 @@ export class MemoryRegion implements RegionLink {
   epoch = 0;
   switches: KillSwitches = ALL_ON;
   policy: ServingPolicies = { stable: 0, candidate: null, share: 0 };
+  /** What a region object knows of an embedder after 500 distances. */
+  distances: ReportReply["distances"];
   /** Removed rows and when; a row made later under the same id is another one. */
   readonly tombstones = new Map<string, number>();
   /** Every batch received, the second copy of one included. */
@@ -94,6 +96,7 @@ export class MemoryRegion implements RegionLink {
       fresh: fresh.map(({ entry }) => entry),
       freshCursor: fresh.at(-1)?.cursor ?? freshCursor,
       tombstones: [...this.tombstones.keys()],
+      ...(this.distances && { distances: this.distances }),
     };
   }
 }

@@ -4,7 +4,7 @@ import { decodeFloats } from "../half.ts";
 import { type Bytes, fromAscii, toAscii } from "./bytes.ts";
 import { type Schedule } from "./diffusion.ts";
 import { type NetworkConfig, graphShapes } from "./layout.ts";
-import { CORRELATION_SIZE, EMBEDDING_SIZE } from "./policy.ts";
+import { CORRELATION_SIZE, EMBEDDING_SIZE, type PolicyInput } from "./policy.ts";
 
 /** A known input and its logits; base64 of little-endian float32. */
 export interface GoldenVector {
@@ -34,7 +34,7 @@ export interface Manifest {
   readonly skeleton: string;
   readonly shapes: Readonly<Record<string, string>>;
   readonly network: NetworkConfig;
-  /** Constants with which c was normalised in training. */
+  /** Constants with which c was normalised in training. `distanceQuantiles` 1: distances as quantiles, f all zeros. */
   readonly normaliser: Readonly<Record<string, number>>;
   /** Embedder id, or "*" for a policy that works from distances as quantiles. */
   readonly embedder: string;
@@ -64,6 +64,10 @@ export interface Envelope {
 export interface Pointer {
   readonly version: number;
 }
+
+/** What a network was trained to be fed. */
+export const inputOf = ({ normaliser }: Pick<Manifest, "normaliser">): PolicyInput =>
+  normaliser["distanceQuantiles"] === 1 ? "quantiles" : "embedding";
 
 export const POINTER_KEY = "current.json";
 export const manifestKey = (version: number): string => `m/${version}.json`;

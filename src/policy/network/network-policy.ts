@@ -3,7 +3,7 @@
 import { THREE_WAY, TWO_WAY } from "../action.ts";
 import { type Forward, type ForwardOutput } from "./forward.ts";
 import { softmax } from "./kernels.ts";
-import { type Observation, type Policy, type PolicyOutput } from "./policy.ts";
+import { type Observation, type Policy, type PolicyInput, type PolicyOutput } from "./policy.ts";
 
 /** A file loaded into a runtime. Inputs are of one request; noise is [T+1, A]. */
 export interface Session {
@@ -21,6 +21,7 @@ export class NetworkPolicy implements Policy {
   readonly version: number;
   readonly name: string;
   readonly actions: typeof TWO_WAY | typeof THREE_WAY;
+  readonly input: PolicyInput;
   /** How answers came about since this policy was made. */
   readonly counts = { session: 0, forward: 0, direct: 0, failures: 0 };
   readonly #forward: Forward;
@@ -34,11 +35,13 @@ export class NetworkPolicy implements Policy {
     readonly version: number;
     readonly name: string;
     readonly forward: Forward;
+    readonly input?: PolicyInput;
   }) {
     const { actions, steps } = options.forward.config;
     this.version = options.version;
     this.name = options.name;
     this.actions = actions === 2 ? TWO_WAY : THREE_WAY;
+    this.input = options.input ?? "embedding";
     this.#forward = options.forward;
     this.#zeroNoise = new Float32Array((steps + 1) * actions);
   }

@@ -26,12 +26,16 @@ export interface PolicyOutput {
   readonly isSubstitute?: true;
 }
 
+export type PolicyInput = "embedding" | "quantiles";
+
 /** One interface for every policy: greedy rules, the TypeScript pass, ONNX. */
 export interface Policy {
   readonly version: number;
   /** For headers and receipts, e.g. "greedy-0.95" or "dlrs-l10". */
   readonly name: string;
   readonly actions: ActionNames;
+  /** "quantiles": fed no embedding, and quantiles in place of distances. "embedding" when left out. */
+  readonly input?: PolicyInput;
   /** Zero noise in the product: one chain, deterministic. Never throws for finite input. */
   infer(observation: Observation): Promise<PolicyOutput>;
 }

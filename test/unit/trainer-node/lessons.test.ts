@@ -203,6 +203,8 @@ describe("what is left out", () => {
     ["malformed", { action: 2 }, {}],
     ["malformed", { noise: "AAA" }, {}],
     ["not-finite", { omega: Number.NaN }, {}],
+    ["other-input", { f: encodeHalf(new Float32Array(768)) }, {}],
+    ["other-input", {}, { embedder: "*" }],
     ["not-finite", { f: encodeHalf(new Float32Array(768).fill(Infinity)) }, {}],
   ] as const)("%s: %j", (why, change, settings) => {
     expect(omittedOf(change, settings)).toEqual({ [why]: 1 });
@@ -212,7 +214,29 @@ describe("what is left out", () => {
     expect(omittedOf({ policyVersion: 4 }, { version: 12 })).toBe("learnt");
     expect(omittedOf({ probs: [0.2, 0.3, 0.5], action: 2 }, { actions: 3 })).toBe("learnt");
     expect(omittedOf({ share: false }, { tenant: "acme" })).toBe("learnt");
-    expect(omittedOf({ embedder: "@cf/baai/bge-m3" }, { embedder: "*" })).toBe("learnt");
+    const quantiles = encodeHalf(new Float32Array(768));
+    expect(omittedOf({ embedder: "@cf/baai/bge-m3", f: quantiles }, { embedder: "*" })).toBe(
+      "learnt",
+    );
+  });
+
+  test("lessons without an embedding are grouped by what was fed instead", () => {
+    const f = encodeHalf(new Float32Array(768));
+    const near = [0.25, ...Array.from({ length: 29 }, () => 0)];
+    const { lessons } = learn(
+      {
+        experiences: [
+          experience("d1", { f }),
+          experience("d2", { f, c: near }),
+          experience("d3", { f }),
+        ],
+        outcomes: ["d1", "d2", "d3"].map((id) => outcome(id)),
+      },
+      { embedder: "*" },
+    );
+    const [first, second, third] = lessons.map(({ group }) => group);
+    expect(second).not.toBe(first);
+    expect(third).toBe(first);
   });
 
   test.each(["client_abort", "upstream_error", "incomplete", "unknown"] as const)(

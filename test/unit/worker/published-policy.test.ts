@@ -90,6 +90,16 @@ describe("PublishedPolicy", () => {
     expect(reads).toEqual([]);
   });
 
+  it("knows from the manifest what a policy is fed", async () => {
+    const policy = loader();
+    await publish(releases[0]!, bucket);
+    await policy.refresh(1);
+    expect(policy.current.input).toBe("embedding");
+    await publish(await testRelease(signer, { version: 2, input: "quantiles" }), bucket);
+    await policy.refresh(2);
+    expect(policy.current).toMatchObject({ version: 2, input: "quantiles" });
+  });
+
   it("loads the version that the region names, once", async () => {
     await publish(releases[0]!, bucket);
     const policy = loader();
