@@ -41,8 +41,13 @@ interface TorchOptions {
 interface Answer {
   /** [policy, value] of each step, before it. */
   readonly losses: readonly (readonly [number, number])[];
+  /** Wall time of each step. */
   readonly ms: readonly number[];
+  /** Processor time of all threads, per step. */
+  readonly cpuMs: number;
 }
+
+export type StepTimes = Pick<Answer, "ms" | "cpuMs">;
 
 export class TorchSteps {
   readonly version: string;
@@ -84,10 +89,9 @@ export class TorchSteps {
     return new TorchSteps(child, lines, { folder, places, hello });
   }
 
-  /** Milliseconds of each step; goes on from the steps before. */
-  async run(samples: number, variant: string, steps: number): Promise<readonly number[]> {
-    const { ms } = await this.#ask({ batch: String(samples), variant, steps, fresh: false });
-    return ms;
+  /** Goes on from the steps before. */
+  run(samples: number, variant: string, steps: number): Promise<StepTimes> {
+    return this.#ask({ batch: String(samples), variant, steps, fresh: false });
   }
 
   async fromFreshWeights(samples: number, variant: string, steps: number) {
