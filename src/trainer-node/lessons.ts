@@ -78,7 +78,7 @@ interface Joined {
 
 type TrainerLabel = TrainerPack["labels"][number];
 
-export type Omission =
+type Omission =
   | "duplicate"
   | "malformed"
   | "not-finite"
