@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { mkdir, open, readFile, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-export type JsonValue =
+type JsonValue =
   | null
   | boolean
   | number

@@ -17,6 +17,7 @@ import { experienceOf, reportOf } from "../support/region-rig.ts";
 const KILLS = Number(process.env["VELO_KILLS"] ?? 4);
 const REGIONS = ["us", "eu"];
 const HOLD_MS = 2_000;
+const PROGRAM = new URL("../support/pulling-trainer.ts", import.meta.url);
 
 const seed = printedSeed(`${KILLS} kills`);
 const random = new Random(seed);
@@ -43,9 +44,7 @@ async function startTrainer(): Promise<ChildProcess> {
     directory,
     holdMs: HOLD_MS,
   };
-  const child = fork(join(import.meta.dirname, "../support/pulling-trainer.ts"), [
-    JSON.stringify(settings),
-  ]);
+  const child = fork(PROGRAM, [JSON.stringify(settings)]);
   await once(child, "message");
   return child;
 }
