@@ -91,6 +91,8 @@ export class World {
   indexLagMs = 0;
   isolate: Isolate;
   policy: Policy = greedyPolicy(0.95);
+  /** Each isolate's published policies, in place of the one policy above. */
+  policies: ((isolate: Isolate) => Pick<Ports, "policy" | "refreshPolicies">) | null = null;
   draws: () => number = () => 0.5;
   /** Objects that a write took from another tenant. */
   storeTakeovers = 0;
@@ -257,6 +259,7 @@ export class World {
         this.refreshed.push(serving);
         return Promise.resolve();
       },
+      ...this.policies?.(isolate),
       callModel: (call) => this.model.answer(call, wait),
     };
   }
