@@ -67,7 +67,7 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "fresh rows not checked again",
-    file: "worker/lookup/vectors.ts",
+    file: "durable/candidates.ts",
     from: "if (entry.tenant !== scope.tenant || entry.namespace !== scope.namespace) continue;",
     to: "",
     shows: /a receipt of \S+ shows a row of/,
