@@ -24,6 +24,8 @@ export interface TrainingConfig {
   readonly vtraceCBar: number;
   /** phi_ins: weight of the insertion bonus. */
   readonly insertionWeight: number;
+  /** phi_3: penalty of a direct call in the paper's reward. */
+  readonly directPenalty: number;
   /** Share of the team's mean in an agent's reward: 0 local, 1 as in the paper. */
   readonly teamShare: number;
 
@@ -57,6 +59,8 @@ export interface TrainingConfig {
   // --- optimiser
   readonly actorLearningRate: number;
   readonly criticLearningRate: number;
+  /** Both rates fall linearly to this share of themselves by the last update. */
+  readonly finalRateShare: number;
   readonly adamEpsilon: number;
   readonly actorMaxGradNorm: number;
   readonly criticMaxGradNorm: number;
@@ -83,6 +87,8 @@ export interface TrainingConfig {
   readonly omega: number;
   readonly omegaMin: number;
   readonly omegaMax: number;
+  /** Slots of an episode, in which omega stays as it is. */
+  readonly episodeSlots: number;
 }
 
 export const PRODUCT_TRAINING: TrainingConfig = {
@@ -96,6 +102,7 @@ export const PRODUCT_TRAINING: TrainingConfig = {
   vtraceRhoBar: 1,
   vtraceCBar: 1,
   insertionWeight: 0.5,
+  directPenalty: 0,
   teamShare: 0,
   clipCoef: 0.2,
   targetKl: 0.02,
@@ -112,6 +119,7 @@ export const PRODUCT_TRAINING: TrainingConfig = {
   valueNormBeta: 0.9,
   actorLearningRate: 3e-4,
   criticLearningRate: 1e-3,
+  finalRateShare: 0.2,
   adamEpsilon: 1e-5,
   actorMaxGradNorm: 0.5,
   criticMaxGradNorm: 10,
@@ -125,6 +133,7 @@ export const PRODUCT_TRAINING: TrainingConfig = {
   omega: 0.1,
   omegaMin: 0.01,
   omegaMax: 0.16,
+  episodeSlots: 50,
 };
 
 /**
@@ -142,9 +151,11 @@ export const PAPER_TRAINING: TrainingConfig = {
   },
   gamma: 0.99,
   insertionWeight: 0,
+  directPenalty: 0.6,
   teamShare: 1,
   targetKl: Infinity,
   entropyEnd: 0.01,
+  finalRateShare: 1,
   epsilon: 0,
   chainNoise: "stored",
   rhoBar: 1,
@@ -157,8 +168,15 @@ export const PAPER_TRAINING: TrainingConfig = {
   omegaMax: 0.1,
 };
 
-/** c2 of an update, linear from the first (1) to the last. */
-export function entropyCoef(config: TrainingConfig, update: number, updates: number): number {
+/** What is annealed, linear from the first update (1) to the last. */
+export function annealed(
+  { entropyStart, entropyEnd, finalRateShare }: TrainingConfig,
+  update: number,
+  updates: number,
+): { readonly entropyCoef: number; readonly rateShare: number } {
   const progress = updates <= 1 ? 0 : Math.min(1, (update - 1) / (updates - 1));
-  return config.entropyStart + progress * (config.entropyEnd - config.entropyStart);
+  return {
+    entropyCoef: entropyStart + progress * (entropyEnd - entropyStart),
+    rateShare: 1 + progress * (finalRateShare - 1),
+  };
 }

@@ -1,4 +1,5 @@
 // Learning curves as an SVG file: panels below each other over the same axis of requests, no dependency.
+import { type TrainingMetrics } from "./metrics.ts";
 
 export interface Curve {
   readonly label: string;
@@ -13,6 +14,48 @@ export interface Panel {
   readonly includes?: readonly number[];
   /** How a tick is written, e.g. in per cent. */
   readonly format?: (value: number) => string;
+}
+
+/** The panels of a training run. */
+export function trainingCurves(title: string, metrics: readonly TrainingMetrics[]): string {
+  const curve = (label: string, value: (each: TrainingMetrics) => number): Curve => ({
+    label,
+    points: metrics.map((each) => [each.totalRequests, value(each)]),
+  });
+  const percent = (value: number) => `${Number((100 * value).toPrecision(6))} %`;
+  return curvesSvg(title, "requests that reached the policy", [
+    {
+      title: "Utility per request, with exploration",
+      curves: [curve("U", ({ utility }) => utility)],
+    },
+    {
+      title: "Share of requests",
+      curves: [
+        curve("cache chosen", ({ cacheAction }) => cacheAction),
+        curve("served", ({ served }) => served),
+        curve("wrong", ({ wrong }) => wrong),
+      ],
+      includes: [0],
+      format: percent,
+    },
+    {
+      title: "Policy",
+      curves: [
+        curve("entropy", ({ entropy }) => entropy),
+        curve("clipped", ({ clipFraction }) => clipFraction),
+        curve("KL of the update", ({ kl }) => kl),
+      ],
+      includes: [0],
+    },
+    {
+      title: "Value",
+      curves: [
+        curve("explained variance", ({ explainedVariance }) => Math.max(-1, explainedVariance)),
+        curve("loss", ({ valueLoss }) => valueLoss),
+      ],
+      includes: [0, 1],
+    },
+  ]);
 }
 
 const WIDTH = 760;

@@ -2,7 +2,7 @@
 // actor on what it sees itself; the critic sees all of them.
 import { type Weights } from "../policy/network/layout.ts";
 import { Random } from "../policy/random.ts";
-import { type TrainingConfig, entropyCoef } from "./config.ts";
+import { type TrainingConfig, annealed } from "./config.ts";
 import { type Demonstration, demonstrationCount, drawDemonstrations } from "./demonstrations.ts";
 import { type Backend } from "./graph/backend.ts";
 import { initialActor, initialCritic } from "./networks.ts";
@@ -160,7 +160,7 @@ export class Mappo {
         )
           .flat()
           .slice(0, config.maxAccesses),
-        entropyCoef: entropyCoef(config, u, updates),
+        ...annealed(config, u, updates),
         random,
       },
     );

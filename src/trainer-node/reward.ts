@@ -1,6 +1,6 @@
 // The reward of training beside the product's utility: the price of time is an input of the policy and varies, and a call
 // that leaves a row behind is paid for what the row will save.
-import { assertSafeWeights, utility, weightsFor } from "../policy/reward.ts";
+import { PRODUCT_WEIGHTS, assertSafeWeights, utility, weightsFor } from "../policy/reward.ts";
 import { type Random } from "../policy/random.ts";
 
 /** omega as the policy is fed it. */
@@ -49,4 +49,43 @@ export function insertionBonus(
 export function shareReward(rewards: readonly number[], teamShare: number): readonly number[] {
   const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length;
   return rewards.map((reward) => (1 - teamShare) * reward + teamShare * mean);
+}
+
+export interface Handled {
+  /** Id of the row that a call will leave behind; null when none. */
+  readonly inserted: string | null;
+  /** Ids of the rows that were served. */
+  readonly used: readonly string[];
+  readonly served: boolean;
+  readonly quality: number;
+  readonly delaySeconds: number;
+}
+
+/** Counts what `insertionBonus` asks for. Kept as quality and delay, so that it holds at every price of time. */
+export class ReuseLedger {
+  readonly #rows = new Set<string>();
+  readonly #reused = new Set<string>();
+  readonly #served = { count: 0, quality: 0, delay: 0 };
+  readonly #direct = { count: 0, quality: 0, delay: 0 };
+
+  record({ inserted, used, served, quality, delaySeconds }: Handled): void {
+    if (inserted !== null) this.#rows.add(inserted);
+    for (const row of used) if (this.#rows.has(row)) this.#reused.add(row);
+    const kind = served ? this.#served : this.#direct;
+    kind.count++;
+    kind.quality += quality;
+    kind.delay += Math.min(delaySeconds, PRODUCT_WEIGHTS.delayCapSeconds);
+  }
+
+  counts(omega: number): ReuseCounts {
+    const utilityOf = (kind: { count: number; quality: number; delay: number }) =>
+      utilityAt(omega, kind.quality / kind.count, kind.delay / kind.count);
+    const isKnown = this.#served.count > 0 && this.#direct.count > 0;
+    return {
+      inserted: this.#rows.size,
+      reused: this.#reused.size,
+      meanServed: isKnown ? utilityOf(this.#served) : 0,
+      meanDirect: isKnown ? utilityOf(this.#direct) : 0,
+    };
+  }
 }

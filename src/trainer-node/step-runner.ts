@@ -37,6 +37,8 @@ export interface StepPlan {
   /** One gradient step each. */
   readonly batches: readonly (readonly number[])[];
   readonly entropyCoef: number;
+  /** Of the configured learning rates. */
+  readonly rateShare: number;
   readonly random: Random;
 }
 
@@ -132,9 +134,9 @@ export class StepRunner {
   async run(
     data: StepData,
     chosen: readonly Demonstration[],
-    { batches, entropyCoef, random }: StepPlan,
+    { batches, entropyCoef, rateShare, random }: StepPlan,
   ): Promise<StepsDone> {
-    const { demonstrationBatch, targetKl } = this.#config;
+    const { demonstrationBatch, targetKl, actorLearningRate, criticLearningRate } = this.#config;
     const computation = chosen.length === 0 ? this.#plain : await this.#withDemonstrations();
     const guides = new Cycle(chosen, random);
     const share = chosen.length / (chosen.length + data.round.samples.length);
@@ -152,8 +154,8 @@ export class StepRunner {
         }),
         entropyCoef: Float32Array.of(entropyCoef),
         step: Float32Array.of(this.#steps + 1),
-        "learningRate.actor": Float32Array.of(this.#config.actorLearningRate),
-        "learningRate.critic": Float32Array.of(this.#config.criticLearningRate),
+        "learningRate.actor": Float32Array.of(rateShare * actorLearningRate),
+        "learningRate.critic": Float32Array.of(rateShare * criticLearningRate),
       });
       if (results["finite"]![0] !== 1) {
         problem = `the gradient of step ${accesses + 1} is not finite`;

@@ -1,0 +1,208 @@
+// Trains a policy in the simulator, on the calibration half of the workload, and shows what it is worth on the other half.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { HASH_MODEL, hashEmbed } from "../src/dev/embedding.ts";
+import { embedderProfile } from "../src/policy/embedders.ts";
+import { packPolicy } from "../src/policy/network/packed-weights.ts";
+import { writeCheckpoint } from "../src/trainer-node/checkpoint.ts";
+import { PAPER_TRAINING, PRODUCT_TRAINING } from "../src/trainer-node/config.ts";
+import { trainingCurves } from "../src/trainer-node/curves.ts";
+import { openBackend } from "../src/trainer-node/graph/backend.ts";
+import { Mappo } from "../src/trainer-node/mappo.ts";
+import { MetricsFile, progressLine } from "../src/trainer-node/metrics.ts";
+import { SimulatedRounds, gatherDemonstrations } from "../src/trainer-node/simulated-rounds.ts";
+import {
+  alwaysModel,
+  feasibleOracle,
+  playerOf,
+  shippedDefault,
+} from "../src/trainer-node/simulator/baselines.ts";
+import { Environment } from "../src/trainer-node/simulator/environment.ts";
+import { geometrySource } from "../src/trainer-node/simulator/geometry.ts";
+import { type Half, onlyHalf } from "../src/trainer-node/simulator/groups.ts";
+import {
+  type PairedDifference,
+  type Score,
+  pairedDifference,
+  play,
+} from "../src/trainer-node/simulator/scoreboard.ts";
+import { type RequestSource, workloadSource } from "../src/trainer-node/simulator/source.ts";
+import { generateWorkload } from "../src/trainer-node/simulator/workload.ts";
+import { train } from "../src/trainer-node/train.ts";
+import { readFlags, refuse } from "./local/flags.ts";
+import { currentCommit } from "./replay/progress.ts";
+import { loadGroups } from "./replay/stream.ts";
+
+const USAGE = `usage: npm run train -- --out DIR [options]
+  --out DIR        policy.velo, metrics.jsonl, curves.svg and checkpoints go there
+  --rounds N       decisions of each agent (3000); 13500 as in the paper. An update every 300
+  --seed S         replays the whole run (1)
+  --world NAME     workload (default) or geometry, the synthetic one of the paper's reproduction
+  --data DIR       groups of a data directory instead of the bundled workload
+  --requests N     length of one pass over the workload (3000)
+  --paper          the paper's parameters, reward and resolver instead of the product's
+  --backend NAME   auto (default), cpu or webgpu
+  --json           print JSON`;
+
+/** Of a synthetic world: 6,000 requests, a few seconds each for four policies. */
+const MEASURED_SLOTS = 2000;
+
+const options = readFlags(USAGE, {
+  out: { type: "string" },
+  rounds: { type: "string", default: "3000" },
+  seed: { type: "string", default: "1" },
+  world: { type: "string", default: "workload" },
+  data: { type: "string" },
+  requests: { type: "string", default: "3000" },
+  paper: { type: "boolean", default: false },
+  backend: { type: "string", default: "auto" },
+  json: { type: "boolean", default: false },
+});
+const { out, world, backend: wanted } = options;
+if (out === undefined) refuse("--out is needed", USAGE);
+if (world !== "workload" && world !== "geometry") refuse(`--world ${world} is unknown`, USAGE);
+if (wanted !== "auto" && wanted !== "cpu" && wanted !== "webgpu")
+  refuse(`--backend ${wanted} is unknown`, USAGE);
+const rounds = wholeNumber("rounds", options.rounds);
+const seed = wholeNumber("seed", options.seed);
+const requests = wholeNumber("requests", options.requests);
+const say = (line: string): void => void (options.json || console.log(line));
+
+const config = options.paper ? PAPER_TRAINING : PRODUCT_TRAINING;
+const groups = world === "workload" ? await loadGroups(options.data) : [];
+mkdirSync(out, { recursive: true });
+
+// --- train, on the calibration half
+const started = performance.now();
+const backend = await openBackend(wanted);
+say(`computing on ${backend.reason}`);
+const demonstrations = await gatherDemonstrations(
+  environment("calibration", seed + 1_000_000),
+  config,
+  seed,
+);
+say(`${demonstrations.length} demonstrations`);
+const source = new SimulatedRounds({
+  config,
+  environment: (pass) => environment("calibration", seed + pass),
+  seed,
+  demonstrations,
+});
+const updates = Math.max(1, Math.floor(rounds / config.samplesPerAgent));
+const mappo = await Mappo.create({ config, backend, seed, updates });
+const metrics = new MetricsFile(join(out, "metrics.jsonl"));
+const history = await train({
+  mappo,
+  source,
+  updates,
+  metrics,
+  checkpoint: async (trainer, seen) => {
+    const { tensors, update, version, steps, values } = await trainer.state();
+    const rest = { steps, values: { ...values } };
+    await writeCheckpoint(out, { format: 1, update, version, tensors, seen, rest });
+  },
+  onUpdate: (each) => {
+    if (each.status !== "updated") say(`\nupdate ${each.update} ${each.status}: ${each.reason}`);
+    if (options.json) return;
+    const isLive = process.stdout.isTTY;
+    process.stdout.write(`${isLive ? "\r\u001b[K" : ""}${progressLine(each, updates)}`);
+    if (!isLive || each.update === updates) process.stdout.write("\n");
+  },
+});
+const trainedSeconds = (performance.now() - started) / 1000;
+const weights = await mappo.actorWeights();
+const embedder = environment("calibration", seed).source.embedder.id;
+const name = `dlrs-${mappo.policy.version}`;
+writeFileSync(
+  join(out, "policy.velo"),
+  packPolicy({ name, embedder, network: config.network, weights }),
+);
+writeFileSync(
+  join(out, "curves.svg"),
+  trainingCurves(`${world}, ${rounds} rounds, seed ${seed}`, history),
+);
+
+// --- compare, on the half that nothing was learnt from
+const scores: Score[] = [];
+for (const player of [alwaysModel, shippedDefault, playerOf(mappo.policy), feasibleOracle])
+  scores.push(await play(environment("measured", seed), player));
+const [always, greedy, learnt] = scores as [Score, Score, Score];
+await mappo.close();
+const report = {
+  commit: currentCommit(),
+  world: world === "geometry" ? world : (options.data ?? "bundled"),
+  seed,
+  rounds,
+  updates: history.length,
+  kept: history.filter(({ status }) => status === "updated").length,
+  trainedSeconds,
+  backend: backend.reason,
+  scores,
+  againstAlways: pairedDifference(learnt, always),
+  againstShipped: pairedDifference(learnt, greedy),
+};
+if (options.json) console.log(JSON.stringify(report, withoutLists, 2));
+else {
+  say(`\n${report.kept} of ${report.updates} updates kept, ${trainedSeconds.toFixed(1)} s`);
+  say(`on the ${world === "geometry" ? "next seed's world" : "measured half"}:`);
+  for (const score of scores) say(`  ${scoreLine(score)}`);
+  for (const [label, difference] of [
+    ["always-model", report.againstAlways],
+    [greedy.player, report.againstShipped],
+  ] as const)
+    say(`  ${learnt.player} - ${label}: ${differenceText(difference)}`);
+}
+
+/** A world in which nothing has happened yet. */
+function environment(half: Half, worldSeed: number): Environment {
+  return new Environment({
+    source: sourceOf(half, worldSeed),
+    seed: worldSeed,
+    mode: config.reward,
+    epsilon: config.epsilon,
+    omega: config.omega,
+  });
+}
+
+function sourceOf(half: Half, worldSeed: number): RequestSource {
+  if (world === "geometry")
+    return geometrySource({
+      seed: half === "measured" ? worldSeed + 999 : worldSeed,
+      slots: rounds,
+    });
+  const own = onlyHalf(groups, half);
+  return workloadSource({
+    requests: generateWorkload({ groups: own, requests, seed: worldSeed }).requests,
+    groups: own,
+    embedder: embedderProfile(HASH_MODEL),
+    embed: hashEmbed,
+  });
+}
+
+function scoreLine(score: Score): string {
+  const percent = (part: { readonly share: number | null }) =>
+    `${(100 * (part.share ?? 0)).toFixed(2)} %`;
+  return [
+    score.player.padEnd(16),
+    `utility ${score.meanUtility.toFixed(4)}`,
+    `should-hits ${percent(score.shouldHits)}`,
+    `wrong ${percent(score.wrongPerRequest)}`,
+    `delay ${score.delaySeconds.mean.toFixed(2)} s`,
+  ].join("  ");
+}
+
+function differenceText({ mean, interval: { low, high } }: PairedDifference): string {
+  return `${mean.toFixed(4)} utility per request, 95 % interval ${low.toFixed(4)} to ${high.toFixed(4)}`;
+}
+
+/** What a score keeps of every request is for paired differences, not for reading. */
+function withoutLists(key: string, value: unknown): unknown {
+  return key === "utilities" || key === "families" ? undefined : value;
+}
+
+function wholeNumber(flag: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    refuse(`--${flag} ${text} is no whole number`, USAGE);
+  return value;
+}

@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { curvesSvg } from "../../../src/trainer-node/curves.ts";
+import { readMetrics } from "../../../src/trainer-node/metrics.ts";
+
+const panel = (points: readonly (readonly [number, number])[]) => [
+  { title: "Reward", curves: [{ label: "U < 0 & rising", points }] },
+];
+const pathIn = (svg: string) => /<path d="([^"]*)"/.exec(svg)![1]!;
+
+describe("curvesSvg", () => {
+  it("has title, axis name, tick labels and a legend, with the text escaped", () => {
+    const svg = curvesSvg(
+      'Run "7"',
+      "requests",
+      panel([
+        [0, -1],
+        [1000, -0.5],
+      ]),
+    );
+    for (const text of [">Reward<", ">requests<", ">1,000<", ">-0.8<", ">U &lt; 0 &amp; rising<"])
+      expect(svg).toContain(text);
+    expect(svg).toContain("Run &quot;7&quot;");
+  });
+
+  it("puts the ends of a curve where the ends of its axes are", () => {
+    // x from 64 to 744; the one panel's y axis from 30 + 190 - 30 = 190 up to 30 + 34 = 64.
+    expect(
+      pathIn(
+        curvesSvg(
+          "",
+          "",
+          panel([
+            [0, 0],
+            [10, 1],
+          ]),
+        ),
+      ),
+    ).toBe("M64 190L744 64");
+    // Halfway is the middle of both.
+    expect(
+      pathIn(
+        curvesSvg(
+          "",
+          "",
+          panel([
+            [0, 0],
+            [5, 0.5],
+            [10, 1],
+          ]),
+        ),
+      ),
+    ).toContain("L404 127");
+  });
+
+  it("leaves a gap where a value is not finite", () => {
+    const path = pathIn(
+      curvesSvg(
+        "",
+        "",
+        panel([
+          [0, 0],
+          [5, NaN],
+          [10, 1],
+        ]),
+      ),
+    );
+    expect(path.match(/M/g)).toHaveLength(2);
+    expect(path).not.toContain("NaN");
+  });
+
+  it.each([
+    [[]],
+    [[[0, 3]]],
+    [
+      [
+        [0, 3],
+        [10, 3],
+      ],
+    ],
+  ] as const)("draws %j without a number that is not one", (points) => {
+    expect(curvesSvg("", "", panel(points as never))).not.toMatch(/NaN|Infinity/);
+  });
+});
+
+describe("readMetrics", () => {
+  it("leaves out a last line that a crash cut off", () => {
+    const text = '{"update":1}\n{"update":2}\n{"upda';
+    expect(readMetrics(text).map(({ update }) => update)).toEqual([1, 2]);
+    expect(readMetrics("")).toEqual([]);
+  });
+});
