@@ -11,7 +11,7 @@ const INT64 = 7;
 export type Precision = "float32" | "float64";
 /** Its TensorProto.DataType. */
 export const ONNX_TYPE: Readonly<Record<Precision, number>> = { float32: 1, float64: 11 };
-export type Attribute = number | readonly number[] | { readonly float: number };
+type Attribute = number | readonly number[] | { readonly float: number };
 export type Attributes = Readonly<Record<string, Attribute>>;
 
 /** A graph under construction; tensors are known by name. Field numbers are those of onnx.proto. */

@@ -6,7 +6,7 @@ import { type Tensor, type TensorGraph } from "./tensor-graph.ts";
 export type Contribution = Tensor | Product | Slice;
 
 /** a b of two matrices, either of them transposed first. */
-export interface Product {
+interface Product {
   readonly a: Tensor;
   readonly b: Tensor;
   readonly transA?: true;
@@ -14,7 +14,7 @@ export interface Product {
 }
 
 /** Zero except at from.. of one axis, where it is `part`. */
-export interface Slice {
+interface Slice {
   readonly part: Tensor;
   readonly axis: number;
   readonly from: number;

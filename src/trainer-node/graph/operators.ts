@@ -1,5 +1,5 @@
-// The operators of networks and losses on a TensorGraph, each beside its derivative. g is dL/dy, what comes in from above;
-// a formula's last line is dL/dx, what is passed on.
+// The operators of networks and losses on a TensorGraph, each beside its derivative. "y = f(x): ..." says after the colon
+// what is passed on as dL/dx, from g = dL/dy; where it says dy/dx, that times g is passed on.
 import { type Operators } from "../../policy/network/actor.ts";
 import { LAYER_NORM_EPSILON, elements } from "../../policy/network/layout.ts";
 import { ONNX_TYPE } from "../../policy/network/onnx-writer.ts";
