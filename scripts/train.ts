@@ -166,10 +166,9 @@ function environment(half: Half, worldSeed: number): Environment {
 
 function sourceOf(half: Half, worldSeed: number): RequestSource {
   if (world === "geometry")
-    return geometrySource({
-      seed: half === "measured" ? worldSeed + 999 : worldSeed,
-      slots: rounds,
-    });
+    return half === "measured"
+      ? geometrySource({ seed: worldSeed + 999, slots: MEASURED_SLOTS })
+      : geometrySource({ seed: worldSeed, slots: rounds });
   const own = onlyHalf(groups, half);
   return workloadSource({
     requests: generateWorkload({ groups: own, requests, seed: worldSeed }).requests,
