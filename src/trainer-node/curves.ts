@@ -1,7 +1,7 @@
 // Learning curves as an SVG file: panels below each other over the same axis of requests, no dependency.
 import { type TrainingMetrics } from "./metrics.ts";
 
-export interface Curve {
+interface Curve {
   readonly label: string;
   /** x and y of each point, x rising; a y that is not finite leaves a gap. */
   readonly points: readonly (readonly [x: number, y: number])[];

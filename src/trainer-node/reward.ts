@@ -3,9 +3,6 @@
 import { PRODUCT_WEIGHTS, assertSafeWeights, utility, weightsFor } from "../policy/reward.ts";
 import { type Random } from "../policy/random.ts";
 
-/** omega as the policy is fed it. */
-export const fedOmega = (omega: number): number => Math.log10(omega);
-
 /** Product utility U_omega = q - 5 omega min(d, 10) / 10; omega 0.1 is the product's. */
 export function utilityAt(omega: number, quality: number, delaySeconds: number): number {
   return utility(quality, delaySeconds, weightsFor(omega));
@@ -34,7 +31,7 @@ export interface ReuseCounts {
 const PRIOR = { inserted: 10, reused: 1 };
 
 /**
- * b_ins = phi_ins P(reuse within TTL) (mean U_A - mean U_B): added to the reward of a direct action that inserted a row.
+ * b_ins = phi_ins P(reuse within TTL) (mean U_A - mean U_B): added to the reward of a call that leaves a row behind.
  * Never negative: a row that nobody wants costs nothing that the policy decides about.
  */
 export function insertionBonus(

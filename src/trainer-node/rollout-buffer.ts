@@ -30,8 +30,8 @@ export interface Sample {
 /** How long an agent's last observation stands for it in the joint state of others. */
 const CARRY_MS = 60_000;
 
-export const REJECTIONS = ["size", "not-finite", "action", "mu", "lag"] as const;
-export type Rejection = (typeof REJECTIONS)[number];
+/** Why a sample cannot be learnt from: see `problemOf`. */
+export type Rejection = "size" | "not-finite" | "action" | "mu" | "lag";
 
 export interface BufferLimits {
   readonly network: NetworkConfig;

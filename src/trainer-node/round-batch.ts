@@ -81,7 +81,7 @@ export function executedProbabilities(
 }
 
 /** (sum w)^2 / (n sum w^2), in (0, 1]. */
-export function effectiveShare(weights: Float32Array): number {
+function effectiveShare(weights: Float32Array): number {
   let sum = 0;
   let squares = 0;
   for (const weight of weights) {

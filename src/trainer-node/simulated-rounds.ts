@@ -126,8 +126,10 @@ export class SimulatedRounds implements ExperienceSource {
       served: executed.handling === "A",
     });
     const own = utilityAt(omega, quality, delaySeconds);
-    const isBonus = insertion !== null && decision !== null && decision.action === 0;
-    return isBonus ? own + insertionBonus(this.#reuse.counts(omega), config.insertionWeight) : own;
+    // Also for a cache action that came to a call: two actions with the same consequence must not differ.
+    return insertion === null
+      ? own
+      : own + insertionBonus(this.#reuse.counts(omega), config.insertionWeight);
   }
 
   #drawOmega(): number {

@@ -43,7 +43,7 @@ export interface StepPlan {
 }
 
 /** Means over the steps that were done. */
-export interface StepFigures {
+interface StepFigures {
   readonly accesses: number;
   readonly stoppedByKl: boolean;
   readonly policyLoss: number;

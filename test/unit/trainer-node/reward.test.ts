@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { PRODUCT_WEIGHTS, utility } from "../../../src/policy/reward.ts";
 import { Random } from "../../../src/policy/random.ts";
 import {
+  ReuseLedger,
   drawOmega,
   insertionBonus,
   shareReward,
@@ -53,6 +54,30 @@ describe("insertionBonus", () => {
   it("never punishes an insertion", () => {
     const counts = { inserted: 10, reused: 10, meanServed: -1.2, meanDirect: -0.5 };
     expect(insertionBonus(counts, 1)).toBe(0);
+  });
+});
+
+describe("ReuseLedger", () => {
+  it("counts rows and those of them that were used, each once, and means at the price of time asked for", () => {
+    const ledger = new ReuseLedger();
+    const call = { used: [], served: false, quality: -0.35, delaySeconds: 4 };
+    const hit = { inserted: null, served: true, quality: -0.35, delaySeconds: 0 };
+    for (const inserted of ["a", "b", "c", null]) ledger.record({ ...call, inserted });
+    ledger.record({ ...hit, used: ["a"] });
+    ledger.record({ ...hit, used: ["a"] });
+    ledger.record({ ...hit, used: ["from before"], quality: -1.2 });
+    const counts = ledger.counts(0.1);
+    expect([counts.inserted, counts.reused]).toEqual([3, 1]);
+    // (-0.35 - 0.35 - 1.2) / 3, and -0.35 - 0.5 * 4 / 10
+    expect(counts.meanServed).toBeCloseTo(-1.9 / 3, 10);
+    expect(counts.meanDirect).toBeCloseTo(-0.55, 10);
+    expect(ledger.counts(0.01).meanDirect).toBeCloseTo(-0.37, 10);
+  });
+
+  it("knows of no difference before it has seen both kinds", () => {
+    const ledger = new ReuseLedger();
+    ledger.record({ inserted: "a", used: [], served: false, quality: -0.35, delaySeconds: 4 });
+    expect(insertionBonus(ledger.counts(0.1), 1)).toBe(0);
   });
 });
 
