@@ -19,6 +19,7 @@ import {
 } from "./executed.ts";
 import { ExactIndex } from "./index-search.ts";
 import { newRow } from "./new-row.ts";
+import { ShadowLabels } from "./shadow-labels.ts";
 import { SimulatedRegion } from "./simulated-region.ts";
 import { type RequestSource, type SimulatedRequest } from "./source.ts";
 import { StoredAnswers } from "./stored-answers.ts";
@@ -57,8 +58,6 @@ export interface ActOptions {
 
 /** 2026-11-20T00:00:00Z. */
 const START = 1_795_132_800_000;
-/** At most this share of the money saved is spent on labels. */
-const LABEL_SHARE = 0.1;
 /** The cache action for certain, and past any exploration. */
 const CACHE = {
   output: { logits: Float32Array.of(0, 20), probs: Float32Array.of(0, 1) },
@@ -79,7 +78,7 @@ export class Environment {
   readonly #byName: ReadonlyMap<string, SimulatedRegion>;
   readonly #received = new Map<string, number>();
   readonly #listeners = new Set<(executed: Executed) => void>();
-  readonly #usd = { saved: 0, labels: 0 };
+  readonly #labels: ShadowLabels;
   #at = 0;
   #open = 0;
 
@@ -100,6 +99,12 @@ export class Environment {
     this.#index = new ExactIndex((embedding) => source.toSearchSpace(embedding));
     this.#answers = new StoredAnswers(domain);
     this.#consequences = new Consequences({ mode, omega, seed, source, answers: this.#answers });
+    this.#labels = new ShadowLabels({
+      rate: options.shadowRate ?? 0.05,
+      price: this.#price,
+      consequences: this.#consequences,
+      answers: this.#answers,
+    });
     this.#byName = new Map(this.regions.map((name) => [name, this.#newRegion(name)]));
     for (const request of source.prefill) this.#keep(request, this.#region(request.region));
   }
@@ -173,7 +178,7 @@ export class Environment {
     });
     const region = this.#region(request.region);
     if (row !== null) {
-      this.#usd.saved += outcome.savedUsd;
+      this.#labels.saved += outcome.savedUsd;
       region.add({ outcome, use: { id: row.id, tenant: TENANT, expId, handling: "A" } });
     } else {
       if (kind !== "HIT-EXACT") this.#callModel(request, branch, kind === "MISS");
@@ -259,7 +264,7 @@ export class Environment {
     const region = this.#region(request.region);
     const branch = this.#consequences.atOnce(request, kind === "HIT-EXACT");
     const outcome = outcomeOf(this.#expId(request), kind, request, branch, this.#price);
-    if (kind === "HIT-EXACT") this.#usd.saved += outcome.savedUsd;
+    if (kind === "HIT-EXACT") this.#labels.saved += outcome.savedUsd;
     else this.#callModel(request, branch, kind === "MISS");
     region.schedule(region.now + 1000 * branch.delaySeconds, () => region.add({ outcome }));
     this.#tell({
@@ -312,42 +317,24 @@ export class Environment {
     }
   }
 
-  /** The system sees a label only when its coin fell, whose probability is logged. */
+  /** A label arrives when the call that gives it has ended. */
   #shadow(pending: Pending, decision: Decision, branch: Branch): Executed["shadow"] {
     const { request, at } = pending;
-    const isServed = branch.handling === "A";
-    // Where the model is called anyway, comparing costs nothing.
-    const costUsd = isServed ? this.#costOf(request) : 0;
-    if (this.#usd.labels + costUsd > LABEL_SHARE * this.#usd.saved && isServed) return null;
-    const probability = decision.reason === "explore" ? 1 : (this.#options.shadowRate ?? 0.05);
-    if (this.#consequences.random(request, "shadow").uniform() >= probability) return null;
-    const row = decision.selected ?? this.#decide(pending, CACHE).selected;
-    if (row === null || this.#answers.behind(row, at) === null) return null;
-    const expId = this.#expId(request);
-    const label = {
-      labelId: `label-${expId}`,
-      expId,
-      tenant: TENANT,
-      source: "shadow",
-      correct: this.#consequences.isRight(request, row, at) ? 1 : 0,
-      weight: 1,
-      rowId: row.id,
-      distance: row.distance,
-    } as const;
-    this.#usd.labels += costUsd;
+    const shadow = this.#labels.draw(pending, this.#expId(request), {
+      decision,
+      branch,
+      servable: () => this.#decide(pending, CACHE).selected,
+    });
+    if (shadow === null) return null;
     const region = this.#region(request.region);
     const seconds = this.#consequences.modelSeconds(request);
-    region.schedule(at + 1000 * seconds, () => region.add({ label }));
-    return { label, probability, costUsd };
+    region.schedule(at + 1000 * seconds, () => region.add({ label: shadow.label }));
+    return shadow;
   }
 
   #tell(executed: Executed): Executed {
     for (const listener of this.#listeners) listener(executed);
     return executed;
-  }
-
-  #costOf({ tokensIn, tokensOut }: SimulatedRequest): number {
-    return (tokensIn * this.#price.input + tokensOut * this.#price.output) / 1e6;
   }
 
   #expId({ index }: SimulatedRequest): string {

@@ -15,7 +15,7 @@ export interface Regret {
   readonly keptBackByGuards: Loss;
 }
 
-export interface Loss {
+interface Loss {
   readonly count: number;
   readonly perRequest: number;
 }
