@@ -94,6 +94,7 @@ function show(live) {
 
   shares(totals);
   traffic();
+  element("rollouts").replaceChildren(...live.regions.map(rollout));
   decisions(live.regions.flatMap((region) => region.recent));
   const entries = live.regions.reduce((all, region) => all + region.entries, 0);
   text(
@@ -184,6 +185,38 @@ function traffic() {
     bar.setAttribute("height", String(height));
     svg.append(bar);
   }
+}
+
+/** Which policies decide in a region, how the one that is tried does, and what happened last. */
+function rollout({ region, rollout: { stable, candidate, share, next, statistics, lastEvent } }) {
+  const item = document.createElement("li");
+  item.append(tag("span", region, "region quiet"), `version ${stable} serves`);
+  if (candidate !== null) {
+    const { decisions: n, hits, errors, failures } = statistics.candidate;
+    item.append(
+      `; version ${candidate} is tried on ${Math.round(100 * share)} % of the users: ${count(n)} decisions, `,
+      `${percent(hits, n)} of them hits (${percent(statistics.stable.hits, statistics.stable.decisions)} with version ${stable})`,
+      errors + failures > 0 ? `, ${count(errors)} errors, ${count(failures)} failures` : "",
+    );
+  }
+  if (next !== null) item.append(`; version ${next} waits`);
+  if (lastEvent !== null) item.append(tag("small", told(lastEvent), lastEvent.reason ? "bad" : ""));
+  return item;
+}
+
+const EVENTS = {
+  candidate: "began its trial",
+  replaced: "began its trial in place of one that nobody had met",
+  advanced: "went on to the next stage",
+  stable: "came into service",
+  set: "was put into service by hand",
+  "rolled-back": "was taken out",
+};
+
+function told({ at, version, kind, reason, detail }) {
+  const when = new Date(at).toLocaleTimeString([], { hourCycle: "h23" });
+  const what = Object.hasOwn(EVENTS, kind) ? EVENTS[kind] : kind;
+  return `${when} version ${version} ${what}${reason ? `: ${reason}, ${detail}` : ""}`;
 }
 
 function decisions(receipts) {

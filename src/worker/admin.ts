@@ -21,7 +21,7 @@ async function requireAdmin(world: World): Promise<void> {
     throw new GatewayError("invalid_api_key", "Incorrect admin token.");
 }
 
-/** Totals and newest decisions of every region, for the dashboard. */
+/** Totals, newest decisions and policies of every region, for the dashboard and for whoever publishes policies. */
 export async function liveView(world: World): Promise<Response> {
   await requireAdmin(world);
   const views = await Promise.allSettled(

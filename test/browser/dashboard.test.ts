@@ -167,6 +167,8 @@ describe.skipIf(missing)(`dashboard${missing && ` (${missing})`}`, () => {
       "model, not for the cache: 1 (20.0 %)",
     ]);
     expect(await page.locator("#shares span").count()).toBe(4);
+    const policies = await page.locator("#rollouts li").allTextContents();
+    expect(policies).toEqual(["us", "eu", "asia"].map((region) => `${region}version 0 serves`));
     expect(await page.locator("#empty").isVisible()).toBe(false);
     // Newest first.
     expect(await page.locator("#decisions .badge").allTextContents()).toEqual(kinds.toReversed());

@@ -18,7 +18,7 @@ export interface Conduct {
 }
 
 /** Guards and budget let an answer be served for this share of the requests. */
-export const SERVABLE = 0.5;
+const SERVABLE = 0.5;
 
 export function simulatedOutcome(
   version: number,
