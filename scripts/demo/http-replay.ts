@@ -32,13 +32,15 @@ export interface HttpReplayOptions {
   readonly partition: string;
   /** Probability with which an answer that is not an exact repeat is labelled. */
   readonly labelShare: number;
+  /** No progress bar. */
+  readonly quiet?: boolean;
 }
 
 export async function replayOverHttp(options: HttpReplayOptions): Promise<HttpReplay> {
-  const { stack, stream, seed, partition, labelShare } = options;
+  const { stack, stream, seed, partition, labelShare, quiet = false } = options;
   const before = stack.modelUse();
   const client = openClient(stack.url, stack.key, CONCURRENCY);
-  const onProgress = progressBar("   ");
+  const onProgress = quiet ? undefined : progressBar("   ");
   const begin = performance.now();
   let labels = 0;
   try {

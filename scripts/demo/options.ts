@@ -6,6 +6,8 @@ export interface DemoOptions {
   readonly seed: number;
   /** Rounds of simulated training, one request per region and round. */
   readonly rounds: number;
+  /** A model call takes at least as long as an answer of so many tokens. */
+  readonly answerTokens: number;
   readonly json: boolean;
   /** Where weights, checkpoints, metrics and the report stay; undefined: nothing stays. */
   readonly out: string | undefined;
@@ -18,6 +20,9 @@ const USAGE = `usage: npm run demo -- [options]
   --data DIR      question groups from a data directory instead of data/workload
   --requests N    length of each stream (${REQUESTS.bundled}; ${REQUESTS.data} with --data)
   --rounds N      rounds of training in the simulator (3000)
+  --answer-tokens N
+                  a call takes as long as an answer of at least N tokens (200): the workloads hold bare
+                  results, models explain them; 0: as long as the stored answer
   --seed S        seed of streams, delays and training (1)
   --out DIR       keep weights, checkpoints, metrics and the report there
   --json          print one JSON document instead of the tables`;
@@ -28,6 +33,7 @@ export function demoOptions(): DemoOptions {
     data: { type: "string" },
     requests: { type: "string" },
     rounds: { type: "string", default: "3000" },
+    "answer-tokens": { type: "string", default: "200" },
     seed: { type: "string", default: "1" },
     out: { type: "string" },
     json: { type: "boolean", default: false },
@@ -40,6 +46,7 @@ export function demoOptions(): DemoOptions {
     json,
     requests: whole("requests", requests, 50, 100_000),
     rounds: whole("rounds", values.rounds, 10, 1_000_000),
+    answerTokens: whole("answer-tokens", values["answer-tokens"], 0, 10_000),
     seed: whole("seed", values.seed, 0, 0xffffffff),
   };
 }

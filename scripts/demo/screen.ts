@@ -22,7 +22,7 @@ export class Screen {
   /** Runs one act under its title and prints how long it took. */
   async act<T>(title: string, play: () => Promise<T>): Promise<T> {
     const begin = performance.now();
-    this.#write(`\n${++this.#number}. ${title}`);
+    this.title(`${++this.#number}. ${title}`);
     const result = await play();
     const seconds = (performance.now() - begin) / 1000;
     this.#times.push({ act: title, seconds });
@@ -30,7 +30,11 @@ export class Screen {
     return result;
   }
 
-  say(line: string): void {
-    this.#write(line.replaceAll(/^(?=.)/gm, "   "));
+  title(text: string): void {
+    this.#write(`\n${text}`);
   }
+
+  readonly say = (text: string): void => {
+    this.#write(text.replaceAll(/^(?=.)/gm, "   "));
+  };
 }

@@ -2,25 +2,43 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type KillSwitches } from "../../src/durable/report.ts";
+import { openClient } from "../replay/client.ts";
+import { type RequestSource } from "../../src/trainer-node/simulator/source.ts";
 import { startLocalStack, type LocalStack } from "../replay/local-stack.ts";
 import { loadGroups, type Stream, streamsOf } from "../replay/stream.ts";
-import { SCALE } from "./http-replay.ts";
+import { MODEL, SCALE } from "./http-replay.ts";
 import { type DemoOptions } from "./options.ts";
+import { REGIONS, simulated } from "./world.ts";
 
-export const REGIONS = ["us", "eu", "asia"] as const;
+/** The shares of production; its stages take hours, these end after a few decisions in each region. */
+const ROLLOUT = {
+  shares: [0.01, 0.1, 1],
+  minDecisions: [1, 10, 30],
+  minMs: [1_000, 1_000, 1_000],
+  pointerEveryMs: 1_000,
+};
+
+const TRAINING_STREAMS = 5;
 
 export interface Stage {
   /** Rules, thresholds and weights are made with this one. */
   readonly calibration: Stream;
+  /** More streams of the calibration half, for the simulator; the first is `calibration`. */
+  readonly training: readonly Stream[];
   /** Figures come from this one. */
   readonly heldOut: Stream;
   readonly stack: LocalStack;
+  /** The same questions in the simulator. */
+  readonly simulated: (stream: Stream) => RequestSource;
   /** Weights, checkpoints and metrics. */
   readonly folder: string;
   /** Makes every region do at once what it has put off, so that all it was told can be leased. */
   readonly flush: () => Promise<void>;
   readonly setKillSwitches: (change: Partial<KillSwitches>) => Promise<void>;
+  /** Resolves when every region's requests are decided by this version. */
+  readonly awaitPolicy: (version: number) => Promise<void>;
 }
 
 export class Curtain {
@@ -43,23 +61,30 @@ export class Curtain {
 }
 
 export async function setStage(options: DemoOptions, curtain: Curtain): Promise<Stage> {
-  const { requests, seed, out } = options;
+  const { answerTokens, requests, seed, out } = options;
   const groups = await loadGroups(options.data);
-  const [calibration, heldOut] = streamsOf(groups, [
-    { half: "calibration", requests, seed },
-    { half: "measured", requests, seed: seed + 1 },
+  const [heldOut, ...training] = streamsOf(groups, [
+    { half: "measured", requests, seed },
+    ...Array.from({ length: TRAINING_STREAMS }, (_, i) => ({
+      half: "calibration" as const,
+      requests,
+      seed: seed + 1 + i,
+    })),
   ]);
-  if (calibration === undefined || heldOut === undefined)
-    throw new Error("two streams were asked for");
+  const [calibration] = training;
+  if (calibration === undefined || heldOut === undefined) throw new Error("no stream was drawn");
   const folder = out === undefined ? mkdtempSync(join(tmpdir(), "velo-demo-")) : resolve(out);
   mkdirSync(folder, { recursive: true });
   if (out === undefined)
-    curtain.onFall(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+    // Also on a signal: miniflare ends the process before everything could be awaited.
+    process.once("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
   const stack = await startLocalStack({
     answers: calibration.answers,
     profile: "edge",
     scale: SCALE,
+    minDelayTokens: answerTokens,
     seed,
+    vars: { ROLLOUT: JSON.stringify(ROLLOUT) },
   });
   curtain.onFall(stack.stop);
   const everyRegion = async (method: string, ...args: readonly unknown[]) => {
@@ -67,12 +92,38 @@ export async function setStage(options: DemoOptions, curtain: Curtain): Promise<
   };
   return {
     calibration,
+    training,
     heldOut,
     stack,
+    simulated: (stream) => simulated(stream, answerTokens),
     folder,
     flush: () => everyRegion("flush"),
     setKillSwitches: (change) => everyRegion("setKillSwitches", change),
+    awaitPolicy: async (version) => {
+      for (const region of REGIONS) await awaitPolicy(stack, region, version);
+    },
   };
+}
+
+const MAX_PROBES = 100;
+
+/** Asks until the policy's name in the header ends with the version: isolates hear of it with a report's reply. */
+async function awaitPolicy(stack: LocalStack, region: string, version: number): Promise<void> {
+  const client = openClient(stack.url, stack.key, 1);
+  try {
+    for (let probe = 0; probe < MAX_PROBES; probe++) {
+      const { headers } = await client.ask(`/${region}/v1/chat/completions`, {
+        model: MODEL,
+        messages: [{ role: "user", content: `Which policy decides about question ${probe}?` }],
+        cache: { namespace: `probe-${version}`, "no-store": true },
+      });
+      if (String(headers["x-velo-policy"]).endsWith(`@${version}`)) return;
+      await sleep(100);
+    }
+  } finally {
+    client.close();
+  }
+  throw new Error(`region ${region} is not served by version ${version}`);
 }
 
 /** A region object's own method, through the local gateway's back door. */

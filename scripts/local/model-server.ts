@@ -34,6 +34,8 @@ export interface ModelServerOptions {
   readonly delays?: DelayAssumptions | null;
   /** Sampled delays are divided by it before they are waited for. */
   readonly scale?: number;
+  /** A shorter answer takes as long as one of so many tokens: workloads hold bare results, models explain them. */
+  readonly minDelayTokens?: number;
   readonly seed?: number;
   /** 0 takes a free port. */
   readonly port?: number;
@@ -101,6 +103,7 @@ export async function startModelServer({
   answers = new Map(),
   delays = DEFAULT_DELAYS,
   scale = 50,
+  minDelayTokens = 0,
   seed = 1,
   port = 0,
   script = scriptFor,
@@ -175,7 +178,7 @@ export async function startModelServer({
     const limit = chat.max_completion_tokens ?? chat.max_tokens ?? Infinity;
     const finishReason = pieces.length > limit ? "length" : "stop";
     if (pieces.length > limit) pieces.length = limit;
-    const delay = sample(pieces.length);
+    const delay = sample(Math.max(minDelayTokens, pieces.length));
     let sent = 0;
     if (scripted?.kind === "hang") {
       // Nothing is ever written: only the caller can end this.

@@ -12,6 +12,7 @@ export interface LocalStackOptions {
   readonly profile: "none" | "edge";
   /** Assumed model delays are divided by it before they are waited for. */
   readonly scale: number;
+  readonly minDelayTokens?: number;
   readonly seed: number;
   /** Added to the variables of the Worker. */
   readonly vars?: Readonly<Record<string, string>>;
@@ -29,12 +30,13 @@ export interface LocalStack {
 }
 
 export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
-  const { answers, profile, scale, seed, vars } = options;
+  const { answers, profile, scale, minDelayTokens, seed, vars } = options;
   const calls = new Map<string, ModelCall[]>();
   const model = await startModelServer({
     answers,
     delays: DEFAULT_DELAYS,
     scale,
+    ...(minDelayTokens !== undefined && { minDelayTokens }),
     seed,
     onCall: (call) => calls.set(call.question, [...(calls.get(call.question) ?? []), call]),
   });

@@ -1,10 +1,13 @@
 import { execFileSync } from "node:child_process";
 
-/** A bar on the terminal, redrawn in place; nothing where nobody watches. */
-export function progressBar(label = ""): ((done: number, total: number) => void) | undefined {
+/** A bar on the terminal, redrawn in place with every `step`-th; nothing where nobody watches. */
+export function progressBar(
+  label = "",
+  step = 20,
+): ((done: number, total: number) => void) | undefined {
   if (!process.stderr.isTTY) return undefined;
   return (done, total) => {
-    if (done % 20 !== 0 && done !== total) return;
+    if (done % step !== 0 && done !== total) return;
     const width = 40;
     const full = Math.round((width * done) / total);
     const bar = "#".repeat(full) + "-".repeat(width - full);

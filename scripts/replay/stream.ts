@@ -18,6 +18,8 @@ import { answersFor } from "../local/workload-answers.ts";
 export interface Stream {
   readonly workload: Workload;
   readonly requests: readonly WorkloadRequest[];
+  /** Every group of the data, asked or not. */
+  readonly known: readonly Group[];
   /** How many groups are asked. */
   readonly groups: number;
   /** What the model says, by question or conversation: of all asked groups and the parents of asked follow-ups. */
@@ -52,6 +54,7 @@ export function streamsOf(
   return workloads.map((workload, i) => ({
     workload,
     requests: workload.requests,
+    known: all,
     groups: asked[i]!.size,
     answers,
     answerWith: (text) => byText.get(text),

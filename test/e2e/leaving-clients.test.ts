@@ -18,7 +18,7 @@ import {
 } from "../support/gateway-client.ts";
 import { testRelease } from "../support/golden-policy.ts";
 import { type PlainModel, startPlainModel } from "../support/plain-model.ts";
-import { localSigner } from "../support/policy-publishing.ts";
+import { localSigner } from "../../scripts/local/signer.ts";
 
 const CALLERS = Number(process.env["VELO_CALLERS"] ?? 1_000);
 const WIDTH = 20;

@@ -1,20 +1,10 @@
 // Publishes a policy to a local gateway the way the trainer does: files into the bucket, then the region is told.
-import { createPrivateKey, sign } from "node:crypto";
 import { type Gateway } from "../../scripts/local/gateway.ts";
+import { localSigner } from "../../scripts/local/signer.ts";
 import { type Manifest } from "../../src/policy/network/manifest.ts";
-import { type Release, type Signer } from "../../src/trainer-node/publish.ts";
+import { type Release } from "../../src/trainer-node/publish.ts";
 import { control } from "./gateway-client.ts";
 import { testRelease } from "./golden-policy.ts";
-
-/** Signs with the key that the gateway made at its first start. */
-export function localSigner({ secrets }: Pick<Gateway, "secrets">): Signer {
-  const key = createPrivateKey({
-    key: Buffer.from(secrets.SIGNING_PRIVATE_KEY, "base64"),
-    format: "der",
-    type: "pkcs8",
-  });
-  return { keyId: "local", sign: async (bytes) => new Uint8Array(sign(null, bytes, key)) };
-}
 
 /** Publishes seeded weights as the next version; resolves when an isolate computes with them in onnxruntime. */
 export async function publishSeeded(

@@ -1,0 +1,38 @@
+// What gateway and simulator have in common, and the simulator's form of a stream that the gateway gets over HTTP.
+import { hashEmbed } from "../../src/dev/embedding.ts";
+import { embedderProfile } from "../../src/policy/embedders.ts";
+import { Environment } from "../../src/trainer-node/simulator/environment.ts";
+import { type RequestSource, workloadSource } from "../../src/trainer-node/simulator/source.ts";
+import { DEFAULT_DELAYS, delaySampler } from "../../src/trainer-node/simulator/delays.ts";
+import { roughTokens } from "../local/chat-wire.ts";
+import { type Stream } from "../replay/stream.ts";
+
+export const REGIONS = ["us", "eu", "asia"] as const;
+
+export const EMBEDDER = embedderProfile("velo/hash-ngram-768");
+
+/**
+ * Questions, answers and delays as over HTTP: an answer takes at least as long as one of `minDelayTokens` tokens. That is
+ * what models that explain their results wrote on average (Azure LLM inference trace 2023, conversations: 211 tokens).
+ */
+export function simulated(stream: Stream, minDelayTokens: number): RequestSource {
+  const source = workloadSource({
+    requests: stream.requests,
+    groups: stream.known,
+    embedder: EMBEDDER,
+    embed: hashEmbed,
+    answerTokens: (request) => roughTokens(stream.answerTo(request)).length,
+  });
+  return {
+    ...source,
+    modelSeconds({ tokensOut }, random) {
+      const sample = delaySampler(DEFAULT_DELAYS, random.next());
+      return sample(Math.max(minDelayTokens, tokensOut)).total;
+    },
+  };
+}
+
+/** Always the same world: what is random about a request depends on the seed and its place in the stream alone. */
+export function freshWorld(source: RequestSource, seed: number): Environment {
+  return new Environment({ source, seed, regions: REGIONS });
+}
