@@ -1,6 +1,7 @@
-// npm run bench -- simulator [--requests 3000] [--slots 2000] [--seed 1] [--tokens 200] [--data DIR] [--json]: how fast the
-// simulated world runs, for a fixed threshold and for a network, and how the baselines do in it. --tokens: length of every
-// answer instead of its reference's.
+// npm run bench -- simulator [--requests 3000] [--slots 2000] [--seed 1] [--tokens 200] [--rate 1] [--data DIR] [--json]: how
+// fast the simulated world runs, for a fixed threshold and for a network, and how the baselines do in it.
+// --tokens: length of every answer instead of its reference's. --rate: arrivals per second; at 10 many questions come while
+// the first answer to their family is still being made, which hides hits and wrong hits alike.
 import { parseArgs } from "node:util";
 import { hashEmbed } from "../../src/dev/embedding.ts";
 import { embedderProfile } from "../../src/policy/embedders.ts";
@@ -41,12 +42,13 @@ const seed = runSeed();
 const requests = option("requests", 3000);
 const slots = option("slots", 2000);
 const tokens = option("tokens", 0);
+const ratePerSecond = option("rate", 1);
 
 const all = typeof values.data === "string" ? await loadDataDirectory(values.data) : loadBundled();
 const workloadOf = (half: Half) => {
   const groups = onlyHalf(all, half);
   return workloadSource({
-    requests: generateWorkload({ groups, requests, seed }).requests,
+    requests: generateWorkload({ groups, requests, seed, ratePerSecond }).requests,
     groups,
     embedder: embedderProfile("velo/hash-ngram-768"),
     embed: hashEmbed,
@@ -188,6 +190,7 @@ publish({
     slots,
     data: typeof values.data === "string" ? values.data : "bundled",
     "tokens an answer": tokens > 0 ? tokens : "as its reference",
+    "requests per second": ratePerSecond,
     "best feasible threshold": best.feasible?.theta ?? "none",
     "best threshold": best.unconstrained.theta,
   },
