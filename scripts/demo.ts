@@ -48,6 +48,7 @@ async function demo(options: DemoOptions, curtain: Curtain): Promise<object> {
     const result = await replay(stage.calibration, "calibration", LABEL_SHARE);
     say(describeReplay(result));
     await stage.flush();
+    await stage.endExploration();
     return result;
   });
 

@@ -47,13 +47,15 @@ export async function tryOnUsers(
       requests += sent.outcomes.length;
       addStep(steps, { shares, policies: sent.policies }, say);
       regions = await rolloutsOf(stack.gateway);
-      if (regions.every((region) => hasEnded(region, version)))
+      if (regions.every((region) => hasEnded(region, version))) {
+        say(describeStep(steps.at(-1)!));
         return {
           requests,
           steps,
           regions,
           inService: regions.every(({ rollout }) => rollout.stable === version),
         };
+      }
     }
   }
   return { requests, steps, regions, inService: false };
@@ -89,7 +91,7 @@ function addStep(steps: CanaryStep[], step: CanaryStep, say: (line: string) => v
   if (last !== undefined) say(describeStep(last));
 }
 
-export function describeStep({ shares, policies }: CanaryStep): string {
+function describeStep({ shares, policies }: CanaryStep): string {
   const users = Object.entries(shares).map(([region, share]) => `${region} ${100 * share} %`);
   const decided = Object.entries(policies).map(([policy, count]) => `${count} by ${policy}`);
   return `users: ${users.join(", ")}; decisions: ${decided.join(", ")}`;

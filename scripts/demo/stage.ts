@@ -22,6 +22,15 @@ const ROLLOUT = {
 
 const TRAINING_STREAMS = 5;
 
+/** Arrivals per second, all regions together: as over HTTP, an answer is there when its question comes again in other words. */
+const RATE = 1;
+
+/**
+ * Share of the decisions of each action while the log is made: from 3,000 requests the gate can judge another policy only
+ * when both actions were tried often. Afterwards it is production's again.
+ */
+const EXPLORATION = 0.2;
+
 export interface Stage {
   /** Rules, thresholds and weights are made with this one. */
   readonly calibration: Stream;
@@ -34,6 +43,8 @@ export interface Stage {
   readonly simulated: (stream: Stream) => RequestSource;
   /** Weights, checkpoints and metrics. */
   readonly folder: string;
+  /** From now on the gateway explores as little as in production. */
+  readonly endExploration: () => Promise<void>;
   /** Makes every region do at once what it has put off, so that all it was told can be leased. */
   readonly flush: () => Promise<void>;
   readonly setKillSwitches: (change: Partial<KillSwitches>) => Promise<void>;
@@ -64,11 +75,12 @@ export async function setStage(options: DemoOptions, curtain: Curtain): Promise<
   const { answerTokens, requests, seed, out } = options;
   const groups = await loadGroups(options.data);
   const [heldOut, ...training] = streamsOf(groups, [
-    { half: "measured", requests, seed },
+    { half: "measured", requests, seed, ratePerSecond: RATE },
     ...Array.from({ length: TRAINING_STREAMS }, (_, i) => ({
       half: "calibration" as const,
       requests,
       seed: seed + 1 + i,
+      ratePerSecond: RATE,
     })),
   ]);
   const [calibration] = training;
@@ -84,7 +96,7 @@ export async function setStage(options: DemoOptions, curtain: Curtain): Promise<
     scale: SCALE,
     minDelayTokens: answerTokens,
     seed,
-    vars: { ROLLOUT: JSON.stringify(ROLLOUT) },
+    vars: { ROLLOUT: JSON.stringify(ROLLOUT), VELO: JSON.stringify({ epsilon: EXPLORATION }) },
   });
   curtain.onFall(stack.stop);
   const everyRegion = async (method: string, ...args: readonly unknown[]) => {
@@ -97,7 +109,12 @@ export async function setStage(options: DemoOptions, curtain: Curtain): Promise<
     stack,
     simulated: (stream) => simulated(stream, answerTokens),
     folder,
-    flush: () => everyRegion("flush"),
+    endExploration: () => stack.gateway.restart({ VELO: "" }),
+    flush: async () => {
+      // Isolates gather what they report for a moment.
+      await sleep(1_000);
+      await everyRegion("flush");
+    },
     setKillSwitches: (change) => everyRegion("setKillSwitches", change),
     awaitPolicy: async (version) => {
       for (const region of REGIONS) await awaitPolicy(stack, region, version);

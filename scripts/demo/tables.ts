@@ -72,7 +72,7 @@ function aligned(rows: readonly (readonly string[])[]): string {
 }
 
 export function describeInterval({ low, high }: Interval): string {
-  return `${low.toFixed(4)} .. ${high.toFixed(4)}`;
+  return `${low.toFixed(4)}..${high.toFixed(4)}`;
 }
 
 export function describeShare({ share, of }: Share): string {

@@ -38,8 +38,8 @@ export interface Gateway {
   logs(): readonly string[];
   /** SIGKILL to workerd, as a crash would end it. The port is closed until `restart`. */
   kill(): Promise<void>;
-  /** Starts workerd again on the same port and state. */
-  restart(): Promise<void>;
+  /** Starts workerd again on the same port and state. `changes`: variables that are other ones from now on. */
+  restart(changes?: Readonly<Record<string, string>>): Promise<void>;
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -49,7 +49,8 @@ const MAX_LOG_LINES = 1000;
 
 /** Resolves when the port answers. Rejects when the bundle, the configuration or the port is at fault. */
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
-  const { persistTo, vars = {}, quiet = false, inspect = false } = options;
+  const { persistTo, quiet = false, inspect = false } = options;
+  let { vars = {} } = options;
   const folder = persistTo ?? (await mkdtemp(join(tmpdir(), "velo-gateway-")));
   const [modules, secrets] = await Promise.all([buildLocalWorker(), localSecrets(folder)]);
   const { SIGNING_PRIVATE_KEY: _, ...workerSecrets } = secrets;
@@ -84,7 +85,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
 
   let runtime = await startRuntime(runtimeOptions(options.port ?? 0));
   const { port } = runtime;
-  const restart = async () => {
+  const restart: Gateway["restart"] = async (changes = {}) => {
+    vars = { ...vars, ...changes };
     await runtime.dispose();
     runtime = await startRuntime(runtimeOptions(port));
   };
