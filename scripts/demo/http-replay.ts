@@ -89,7 +89,7 @@ export function describeReplay({ labels, outcomes, policies, seconds }: HttpRepl
   );
 }
 
-export function userOf(seed: number, partition: string, id: WorkloadRequest["id"]): string {
+function userOf(seed: number, partition: string, id: WorkloadRequest["id"]): string {
   return `user-${Math.floor(USERS * chance(seed, "user", partition, id))}`;
 }
 

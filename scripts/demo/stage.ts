@@ -96,7 +96,12 @@ export async function setStage(options: DemoOptions, curtain: Curtain): Promise<
     scale: SCALE,
     minDelayTokens: answerTokens,
     seed,
-    vars: { ROLLOUT: JSON.stringify(ROLLOUT), VELO: JSON.stringify({ epsilon: EXPLORATION }) },
+    vars: {
+      // What serves before is the fixed rule, not the network that the gateway brings along.
+      BASELINE: "greedy",
+      ROLLOUT: JSON.stringify(ROLLOUT),
+      VELO: JSON.stringify({ epsilon: EXPLORATION }),
+    },
   });
   curtain.onFall(stack.stop);
   const everyRegion = async (method: string, ...args: readonly unknown[]) => {

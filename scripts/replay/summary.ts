@@ -165,7 +165,7 @@ function isWrongHit(outcome: Outcome): boolean {
   return isHit(outcome) && outcome.servedGroup !== undefined && !isRight(outcome);
 }
 
-export function shareOf<T>(outcomes: readonly T[], test: (outcome: T) => boolean): Share {
+function shareOf<T>(outcomes: readonly T[], test: (outcome: T) => boolean): Share {
   const count = outcomes.filter(test).length;
   const of = outcomes.length;
   return of === 0
