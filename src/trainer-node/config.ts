@@ -89,6 +89,11 @@ export interface TrainingConfig {
   readonly omegaMax: number;
   /** Slots of an episode, in which omega stays as it is. */
   readonly episodeSlots: number;
+  /**
+   * Length of the random vector that is added to the embeddings of simulated requests, which have length 1. A few hundred
+   * questions asked again and again are learnt by heart otherwise.
+   */
+  readonly embeddingNoise: number;
 }
 
 export const PRODUCT_TRAINING: TrainingConfig = {
@@ -134,6 +139,7 @@ export const PRODUCT_TRAINING: TrainingConfig = {
   omegaMin: 0.01,
   omegaMax: 0.16,
   episodeSlots: 50,
+  embeddingNoise: 1,
 };
 
 /**
@@ -166,6 +172,7 @@ export const PAPER_TRAINING: TrainingConfig = {
   reward: "paper",
   omegaMin: 0.1,
   omegaMax: 0.1,
+  embeddingNoise: 0,
 };
 
 /** What is annealed, linear from the first update (1) to the last. */

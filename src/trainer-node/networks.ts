@@ -9,8 +9,11 @@ import { type Random } from "../policy/random.ts";
 export const SLOTS = 8;
 /** [c 30 | f' 30 | 1 if the slot is taken] */
 export const SLOT_SIZE = CORRELATION_SIZE + FEATURE_SIZE + 1;
-/** s of the value network: the agent's own slot first, then the others in the order of their names, zero padded. */
-export const JOINT_SIZE = SLOTS * SLOT_SIZE;
+/**
+ * s of the value network: the agent's own slot first, then the others in the order of their names, zero padded; then
+ * log10 omega, without which the value of a slow call is anyone's guess while omega is drawn anew for every episode.
+ */
+export const JOINT_SIZE = SLOTS * SLOT_SIZE + 1;
 const CRITIC_HIDDEN = 384;
 
 export function criticShapes(): Shapes {

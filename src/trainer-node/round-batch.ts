@@ -40,7 +40,8 @@ export function roundBatch(
     ratios[i] = executed[sample.action]! / sample.mu;
   }
   const joint = new Float32Array(count * JOINT_SIZE);
-  for (let i = 0; i < count; i++)
+  for (let i = 0; i < count; i++) {
+    joint[(i + 1) * JOINT_SIZE - 1] = samples[i]!.omega;
     for (let slot = 0; slot < SLOTS; slot++) {
       const other = slots[i * SLOTS + slot]!;
       if (other === -1) continue;
@@ -50,6 +51,7 @@ export function roundBatch(
       joint.set(answers[other]!.feat, at + CORRELATION_SIZE);
       joint[at + CORRELATION_SIZE + FEATURE_SIZE] = 1;
     }
+  }
   return {
     open,
     prox,

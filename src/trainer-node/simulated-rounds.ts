@@ -1,6 +1,6 @@
 // Experiences from the simulator: agents act in slots with the newest weights, one episode after another.
 import { type ActionNames, TWO_WAY } from "../policy/action.ts";
-import { encodeFloats } from "../policy/half.ts";
+import { encodeFloats, roundToHalf } from "../policy/half.ts";
 import { Random } from "../policy/random.ts";
 import { paperReward } from "../policy/reward.ts";
 import { type TrainingConfig } from "./config.ts";
@@ -70,7 +70,7 @@ export class SimulatedRounds implements ExperienceSource {
     const { config } = this.#options;
     const { steps, actions } = config.network;
     const requests = slot.map(({ observation }) => ({
-      f: observation.f,
+      f: jittered(observation.f, config.embeddingNoise, this.#random),
       c: observation.c,
       omega: observation.omega,
       noise:
@@ -138,6 +138,18 @@ export class SimulatedRounds implements ExperienceSource {
   }
 }
 
+/** (f + noise) / |f + noise|, rounded as everything that is fed. */
+function jittered(f: Float32Array, length: number, random: Random): Float32Array {
+  // An embedding that is all zeros means that there is none.
+  if (length === 0 || f.every((value) => value === 0)) return f;
+  const scale = length / Math.sqrt(f.length);
+  const moved = f.map((value) => value + scale * random.normal());
+  let squares = 0;
+  for (const value of moved) squares += value ** 2;
+  const size = Math.sqrt(squares);
+  return roundToHalf(moved.map((value) => value / size));
+}
+
 function figuresOf(executed: readonly Executed[], { omega }: TrainingConfig): RoundFigures {
   const mean = (value: (each: Executed) => number) =>
     executed.reduce((sum, each) => sum + value(each), 0) / executed.length;
@@ -178,7 +190,8 @@ export async function gatherDemonstrations(
     if (slot === null) break;
     for (const pending of slot) {
       const { direct, cache } = pending.counterfactual();
-      const { f, c, omega } = pending.observation;
+      const { c, omega } = pending.observation;
+      const f = jittered(pending.observation.f, config.embeddingNoise, random);
       tried.push({ f, c, omega, direct: direct.utility, cache: cache.utility });
       environment.act(pending, COIN, actions);
     }

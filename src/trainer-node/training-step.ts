@@ -28,7 +28,7 @@ export interface TrainingStep extends AdamStep {
  * Inputs beside weights and moments, N = samples B + demonstrations D:
  *   f [N,768], c [N,30], omega [N,1], noise [N,T+1,A], action [N,A] one-hot, open [B,A] (three-way head only),
  *   prox [B,A] executed probabilities at the start of the update, weight [B] min(rhoBar, prox / mu), advantage [B],
- *   joint [B,488], value [B,1] V at the start of the update, target [B,1] normalised return, entropyCoef,
+ *   joint [B,489], value [B,1] V at the start of the update, target [B,1] normalised return, entropyCoef,
  *   demonstrationWeight [D] lambda_u min(1, margin / 0.2) / count, step, learningRate.actor, learningRate.critic.
  * Outputs: policyLoss, valueLoss, entropy, kl, clipFraction, ratio [B], finite, gradientNorm.actor and .critic; the first
  * six describe the weights before the step.

@@ -116,7 +116,12 @@ describe("an update", () => {
       random,
     );
     const lostAfter = async (demonstrations: typeof shown) => {
-      const mappo = await newMappo({ targetKl: Infinity, maxKl: Infinity });
+      // The critic's first guesses are noise to the policy; demonstrations must be heard above it.
+      const mappo = await newMappo({
+        targetKl: Infinity,
+        maxKl: Infinity,
+        demonstrationWeight: 5,
+      });
       const silent = roundOf(
         changed(await play(mappo.policy, mappo.config, 100, new Random(SEED)), () => ({
           reward: 0,
