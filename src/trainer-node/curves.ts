@@ -60,7 +60,7 @@ export function trainingCurves(title: string, metrics: readonly TrainingMetrics[
 
 const WIDTH = 760;
 const PANEL_HEIGHT = 190;
-const MARGIN = { left: 64, right: 16, top: 34, bottom: 30 };
+const MARGIN = { left: 64, right: 30, top: 34, bottom: 30 };
 const COLOURS = ["#1b6ca8", "#c8553d", "#3f7d20", "#7b4fa3"] as const;
 
 export function curvesSvg(title: string, xLabel: string, panels: readonly Panel[]): string {

@@ -23,7 +23,7 @@ describe("curvesSvg", () => {
   });
 
   it("puts the ends of a curve where the ends of its axes are", () => {
-    // x from 64 to 744; the one panel's y axis from 30 + 190 - 30 = 190 up to 30 + 34 = 64.
+    // x from 64 to 730; the one panel's y axis from 30 + 190 - 30 = 190 up to 30 + 34 = 64.
     expect(
       pathIn(
         curvesSvg(
@@ -35,7 +35,7 @@ describe("curvesSvg", () => {
           ]),
         ),
       ),
-    ).toBe("M64 190L744 64");
+    ).toBe("M64 190L730 64");
     // Halfway is the middle of both.
     expect(
       pathIn(
@@ -49,7 +49,7 @@ describe("curvesSvg", () => {
           ]),
         ),
       ),
-    ).toContain("L404 127");
+    ).toContain("L397 127");
   });
 
   it("leaves a gap where a value is not finite", () => {
