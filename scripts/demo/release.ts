@@ -1,20 +1,13 @@
 // From trained weights to the policy that serves: the gate looks at what the log says of them, then they are signed,
 // written over the trainer's routes, and tried on 1 %, 10 % and all of the users.
 import { RESOLVER_VERSION } from "../../src/policy/cache/resolver.ts";
-import { greedyPolicy } from "../../src/policy/network/greedy.ts";
-import { Forward } from "../../src/policy/network/forward.ts";
 import { DEFAULT_NETWORK, type Weights } from "../../src/policy/network/layout.ts";
-import { type Observation } from "../../src/policy/network/policy.ts";
 import { Random } from "../../src/policy/random.ts";
 import { type RolloutView } from "../../src/durable/rollout.ts";
 import { type EdgeClient } from "../../src/trainer-node/edge-client.ts";
-import {
-  gate,
-  GATE_SETTINGS,
-  type GateVerdict,
-  loggedDecision,
-} from "../../src/trainer-node/gate.ts";
+import { type GateVerdict } from "../../src/trainer-node/gate.ts";
 import { httpBucket } from "../../src/trainer-node/http-bucket.ts";
+import { answersOfRule, judge } from "../../src/trainer-node/judge.ts";
 import { type Lesson } from "../../src/trainer-node/lessons.ts";
 import { makeRelease, publish, type Release } from "../../src/trainer-node/publish.ts";
 import { type Gateway } from "../local/gateway.ts";
@@ -22,27 +15,15 @@ import { localSigner } from "../local/signer.ts";
 import { EMBEDDER } from "./world.ts";
 
 const { subtle } = globalThis.crypto;
-/** What serves until a policy has been published (src/worker/policy-loader.ts). */
-const SHIPPED = greedyPolicy(0.95);
 const DAY_MS = 86_400_000;
 
 /** What the log says of the trained policy beside the rule that made it. */
-export async function passGate(
+export const passGate = (
   weights: Weights,
   lessons: readonly Lesson[],
   seed: number,
-): Promise<GateVerdict> {
-  const forward = new Forward(DEFAULT_NETWORK, weights);
-  const decisions = lessons.map(loggedDecision);
-  const shipped = new Map<Observation, Float32Array>();
-  for (const decision of decisions) shipped.set(decision, (await SHIPPED.infer(decision)).probs);
-  return gate(
-    ({ f, c, omega }) => forward.run(f, c, omega, null).probs,
-    (observation) => shipped.get(observation) ?? Float32Array.of(1, 0),
-    decisions,
-    { ...GATE_SETTINGS, seed },
-  );
-}
+): Promise<GateVerdict> =>
+  judge({ network: DEFAULT_NETWORK, weights }, answersOfRule, lessons, seed);
 
 /** Throws when the bucket refuses it. */
 export async function publishPolicy(

@@ -2,7 +2,6 @@
 // passes is signed and written as the next version. Several trainers may do so: the pointer moves by compare-and-swap.
 import { RESOLVER_VERSION } from "../policy/cache/resolver.ts";
 import { equalBytes } from "../policy/network/bytes.ts";
-import { Forward } from "../policy/network/forward.ts";
 import { FIXED_RULE } from "../policy/network/greedy.ts";
 import { type Weights } from "../policy/network/layout.ts";
 import {
@@ -15,12 +14,13 @@ import {
   pointerVersion,
 } from "../policy/network/manifest.ts";
 import { verifyBlob } from "../policy/network/manifest-gate.ts";
+import { readOnnx } from "../policy/network/onnx-file.ts";
 import { type PackedPolicy } from "../policy/network/packed-weights.ts";
-import { type Observation, type Policy } from "../policy/network/policy.ts";
 import { Random } from "../policy/random.ts";
 import { type EdgeClient, EdgeError } from "./edge-client.ts";
-import { gate, GATE_SETTINGS, type GateVerdict, loggedDecision } from "./gate.ts";
+import { type GateVerdict } from "./gate.ts";
 import { httpBucket } from "./http-bucket.ts";
+import { type Answers, answersOf, answersOfRule, judge } from "./judge.ts";
 import { type Lesson } from "./lessons.ts";
 import { type Purpose } from "./live-state.ts";
 import { type Bucket, makeRelease, publish, type Release, type Signer } from "./publish.ts";
@@ -37,31 +37,6 @@ const MAX_SKIPPED = 3;
 /** Something about the bucket that keeps a policy from being judged or published. */
 class BucketError extends Error {
   override readonly name = "BucketError";
-}
-
-type Infer = Pick<Policy, "infer">["infer"];
-
-const inferWith =
-  (forward: Forward): Infer =>
-  ({ f, c, omega }) =>
-    Promise.resolve(forward.run(f, c, omega, null));
-
-/** What the log says of the candidate beside the policy that serves. */
-export async function judge(
-  candidate: Forward,
-  current: Infer,
-  log: readonly Lesson[],
-  seed: number,
-): Promise<GateVerdict> {
-  const decisions = log.map(loggedDecision);
-  const serving = new Map<Observation, Float32Array>();
-  for (const decision of decisions) serving.set(decision, (await current(decision)).probs);
-  return gate(
-    ({ f, c, omega }) => candidate.run(f, c, omega, null).probs,
-    (observation) => serving.get(observation) ?? Float32Array.of(1, 0),
-    decisions,
-    { ...GATE_SETTINGS, seed },
-  );
 }
 
 export interface Offer {
@@ -93,28 +68,21 @@ export class Publisher {
     this.#options = { now: Date.now, ...options };
   }
 
-  /** The newest published version, 0 before the first; throws EdgeError when no gateway can say. */
-  async newest(): Promise<number> {
-    const pointer = await this.#options.bucket.get(POINTER_KEY);
-    if (pointer === null) return 0;
-    const version = pointerVersion(new Uint8Array(await pointer.arrayBuffer()));
-    if (version === null) throw new BucketError(`${POINTER_KEY} in the bucket is no pointer`);
-    return version;
-  }
-
   /** Judges the weights and publishes them when they pass. A gateway that cannot be asked is a reason, not an error. */
   async offer(weights: Weights, log: readonly Lesson[], update: number): Promise<Offer> {
-    const { purpose, seed } = this.#options;
+    const { bucket, purpose, seed } = this.#options;
+    const { network } = purpose;
     let newest: number | null = null;
     try {
-      newest = await this.newest();
+      const pointer = await bucket.get(POINTER_KEY);
+      newest = await versionIn(pointer);
       const serving = await this.#serving(log);
-      const verdict = await judge(new Forward(purpose.network, weights), serving.infer, log, seed);
-      const { name: against } = serving;
-      const found = { newest, against, verdict, published: null };
+      const verdict = await judge({ network, weights }, serving.answers, log, seed);
+      const found = { newest, against: serving.name, verdict, published: null };
       if (!verdict.accepted)
         return { ...found, why: `the gate refuses it: ${verdict.reasons.join("; ")}` };
-      return { ...found, ...(await this.#publish(weights, newest, verdict, update)) };
+      const published = await this.#publish(weights, { pointer, newest, verdict, update });
+      return { ...found, ...published };
     } catch (error) {
       if (!(error instanceof EdgeError || error instanceof BucketError)) throw error;
       return { published: null, newest, against: null, why: error.message, verdict: null };
@@ -123,13 +91,16 @@ export class Publisher {
 
   async #publish(
     weights: Weights,
-    newest: number,
-    verdict: GateVerdict,
-    update: number,
+    { pointer, newest, verdict, update }: Judged,
   ): Promise<Pick<Offer, "published" | "newest" | "why">> {
     const { bucket, signer, purpose, seed, now } = this.#options;
     const previous = newest === 0 ? null : await this.#manifest(newest);
     const created = now();
+    // The pointer may only be moved from where it stood when the candidate was judged.
+    const unmoved: Bucket = {
+      get: (key) => (key === POINTER_KEY ? Promise.resolve(pointer) : bucket.get(key)),
+      put: (key, value, options) => bucket.put(key, value, options),
+    };
     for (let version = newest + 1; version <= newest + MAX_SKIPPED; version++) {
       const release = await makeRelease({
         config: purpose.network,
@@ -148,41 +119,42 @@ export class Publisher {
         signer,
         subtle,
       });
-      const outcome = await publish(release, bucket);
+      const outcome = await publish(release, unmoved);
       if (outcome === "published" || (await this.#isCurrent(release)))
         return { published: version, newest: version, why: "" };
       if (outcome === "version-taken") continue;
-      const why =
-        outcome === "pointer-unreadable"
-          ? `${POINTER_KEY} in the bucket is no pointer`
-          : "another trainer published meanwhile";
-      return { published: null, newest: await this.newest(), why };
+      return { ...(await this.#overtaken()), published: null };
     }
-    return { published: null, newest, why: `versions after ${newest} are taken` };
+    return { published: null, newest, why: `the versions after ${newest} are taken` };
+  }
+
+  async #overtaken(): Promise<Pick<Offer, "newest" | "why">> {
+    const newest = await versionIn(await this.#options.bucket.get(POINTER_KEY));
+    return { newest, why: `another trainer published version ${newest} meanwhile` };
   }
 
   /** The reply to our own write may have been lost. */
   async #isCurrent({ files, manifest: { version } }: Release): Promise<boolean> {
-    if ((await this.newest()) !== version) return false;
+    if ((await versionIn(await this.#options.bucket.get(POINTER_KEY))) !== version) return false;
     const stored = await this.#options.bucket.get(manifestKey(version));
     const bytes = stored && new Uint8Array(await stored.arrayBuffer());
     return bytes !== null && equalBytes(bytes, files.get(manifestKey(version))!);
   }
 
   /** The policy that decides in the regions now, as their log tells. */
-  async #serving(
-    log: readonly Lesson[],
-  ): Promise<{ readonly name: string; readonly infer: Infer }> {
+  async #serving(log: readonly Lesson[]): Promise<NamedAnswers> {
     const version = servingVersion(log);
     if (version === 0) return await this.#baseline(log);
     const manifest = await this.#manifest(version);
     const blob = await this.#options.bucket.get(blobKey(manifest.blob.sha256));
     if (blob === null)
       throw new BucketError(`the weights of version ${version}, which serves, are gone`);
-    const checked = await verifyBlob(new Uint8Array(await blob.arrayBuffer()), manifest, subtle);
+    const bytes = new Uint8Array(await blob.arrayBuffer());
+    const checked = await verifyBlob(bytes, manifest, subtle);
     if (!checked.ok)
-      throw new BucketError(`version ${version}, which serves, is ${checked.reason}`);
-    return { name: `${manifest.name}@${version}`, infer: inferWith(checked.value) };
+      throw new BucketError(`version ${version}, which serves, fails a check: ${checked.reason}`);
+    const { floats } = readOnnx(bytes);
+    return { name: `${manifest.name}@${version}`, answers: answersOf(manifest.network, floats) };
   }
 
   async #manifest(version: number): Promise<Manifest> {
@@ -195,30 +167,48 @@ export class Publisher {
   }
 
   /** Version 0 is a network that the gateway brings along, or the fixed rule: the one whose probabilities were logged. */
-  async #baseline(
-    log: readonly Lesson[],
-  ): Promise<{ readonly name: string; readonly infer: Infer }> {
+  async #baseline(log: readonly Lesson[]): Promise<NamedAnswers> {
     const { builtIn, purpose } = this.#options;
     const decided = log.filter(({ policyVersion }) => policyVersion === 0).slice(-NEWEST);
-    const candidates = [
-      ...builtIn
-        .filter(({ embedder }) => embedder === purpose.embedder)
-        .map(({ name, network, weights }) => ({
-          name,
-          infer: inferWith(new Forward(network, weights)),
-        })),
-      { name: FIXED_RULE.name, infer: (observation: Observation) => FIXED_RULE.infer(observation) },
-    ];
-    let best = { ...candidates[0]!, distance: Infinity };
-    for (const candidate of candidates) {
-      let distance = 0;
-      for (const decision of decided)
-        distance += Math.abs((await candidate.infer(decision)).probs[0]! - decision.probs[0]!);
-      if (distance < best.distance) best = { ...candidate, distance };
+    let best: NamedAnswers & { readonly distance: number } = {
+      name: `${FIXED_RULE.name}@0`,
+      answers: answersOfRule,
+      distance: distanceOf(await answersOfRule(decided), decided),
+    };
+    for (const { name, embedder, network, weights } of builtIn) {
+      if (embedder !== purpose.embedder) continue;
+      const answers = answersOf(network, weights);
+      const distance = distanceOf(await answers(decided), decided);
+      if (distance <= best.distance) best = { name: `${name}@0`, answers, distance };
     }
-    return { name: `${best.name}@0`, infer: best.infer };
+    return best;
   }
 }
+
+interface NamedAnswers {
+  readonly name: string;
+  readonly answers: Answers;
+}
+
+interface Judged {
+  readonly pointer: Stored;
+  readonly newest: number;
+  readonly verdict: GateVerdict;
+  readonly update: number;
+}
+
+type Stored = Awaited<ReturnType<Bucket["get"]>>;
+
+/** The version that a pointer names, 0 without one. */
+async function versionIn(pointer: Stored): Promise<number> {
+  if (pointer === null) return 0;
+  const version = pointerVersion(new Uint8Array(await pointer.arrayBuffer()));
+  if (version === null) throw new BucketError(`${POINTER_KEY} in the bucket is no pointer`);
+  return version;
+}
+
+const distanceOf = (answers: readonly Float32Array[], decided: readonly Lesson[]): number =>
+  decided.reduce((sum, { probs }, i) => sum + Math.abs(answers[i]![0]! - probs[0]!), 0);
 
 export function servingVersion(log: readonly Lesson[]): number {
   const newest = log.toSorted((a, b) => b.at - a.at).slice(0, NEWEST);
