@@ -59,7 +59,9 @@ export async function trainLiveFromFlags(): Promise<void> {
     return refuse(`--backend ${wanted} is unknown`, USAGE);
   if (!existsSync(signing)) return refuse(`${signing} does not exist`, USAGE);
   const signer = signingKey(signing);
-  const stop = stopOnSignal();
+  const keyId = flags["key-id"] ?? signer.keyId;
+  const say = json ? printJson : ({ text }: LiveEvent) => console.log(text);
+  say({ event: "start", text: `signing as ${keyId}:${signer.publicKey.publicKey}`, keyId });
   const { isCutOff } = await trainLive({
     edges: edgesOf(edges, keysIn(keys, flags.regions)),
     shards: whole("shards", flags.shards, 1),
@@ -67,7 +69,7 @@ export async function trainLiveFromFlags(): Promise<void> {
       .replaceAll(/[^\w.-]/g, "-")
       .slice(0, 50)}-${process.pid}`,
     directory: out,
-    signer: { ...signer, keyId: flags["key-id"] ?? signer.keyId },
+    signer: { ...signer, keyId },
     backend: await openBackend(wanted),
     once: flags.once,
     minExperiences: whole("min-experiences", flags["min-experiences"], 1),
@@ -79,8 +81,8 @@ export async function trainLiveFromFlags(): Promise<void> {
       .filter((file) => existsSync(file))
       .map((file) => unpackPolicy(readFileSync(file))),
     seed: whole("seed", flags.seed, 0),
-    signal: stop,
-    say: json ? printJson : ({ text }) => console.log(text),
+    signal: stopOnSignal(),
+    say,
   });
   if (isCutOff) process.exitCode = 1;
 }

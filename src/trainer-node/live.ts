@@ -157,7 +157,7 @@ async function run(options: LiveOptions): Promise<LiveResult> {
       updates: history.length,
       published: versions,
       counts: puller.counts,
-      isCutOff: answering.size === 0,
+      isCutOff: answering.size === 0 && !signal.aborted,
     };
     say(
       endLine(result, rounds.state, rounds.takeOmitted(), { directory, isStopped: signal.aborted }),
