@@ -33,7 +33,12 @@ import { readFlags, refuse } from "./local/flags.ts";
 import { currentCommit } from "./replay/progress.ts";
 import { loadGroups } from "./replay/stream.ts";
 
+if (process.argv.some((flag) => flag.startsWith("--edges"))) {
+  await (await import("./train/live.ts")).trainLiveFromFlags();
+  process.exit();
+}
 const USAGE = `usage: npm run train -- --out DIR [options]
+  --edges URL      learns from running gateways instead (--edges --help lists the options of that)
   --out DIR        policy.velo, metrics.jsonl, curves.svg and checkpoints go there
   --rounds N       decisions of each agent (3000); 13500 as in the paper. An update every 300
   --seed S         replays the whole run (1)
