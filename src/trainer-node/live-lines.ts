@@ -42,7 +42,9 @@ export function updateLine(
 ): LiveEvent {
   const { update, requests, utility, served, wrong, status, reason, kl, accesses } = metrics;
   const learning =
-    status === "updated" ? `${accesses} steps, KL ${kl.toFixed(3)}` : `${status}: ${reason}`;
+    status === "updated"
+      ? `${accesses} steps, KL ${Math.max(0, kl).toFixed(3)}`
+      : `${status}: ${reason}`;
   const { published, why, against, verdict } = offer;
   const outcome =
     published === null
