@@ -54,8 +54,12 @@ export interface RolloutState {
     readonly candidate: PolicyStatistics;
   };
   readonly labels: HitLabels;
-  /** The candidate's newest hits that nobody has judged yet: a label that names one of them is the candidate's. */
+  /**
+   * The candidate's newest hits that no examiner has judged yet, by tenant and decision: a label that names one of them is
+   * the candidate's. And those of them that somebody complained of.
+   */
   readonly hits: readonly string[];
+  readonly complained: readonly string[];
   readonly rolledBack: readonly RolloutEvent[];
   readonly lastEvent: RolloutEvent | null;
 }
@@ -76,6 +80,7 @@ export const NO_ROLLOUT: RolloutState = {
   statistics: NO_STATISTICS,
   labels: NO_LABELS,
   hits: [],
+  complained: [],
   rolledBack: [],
   lastEvent: null,
 };
@@ -231,6 +236,7 @@ const NO_TRIAL = {
   statistics: NO_STATISTICS,
   labels: NO_LABELS,
   hits: [],
+  complained: [],
 } as const;
 
 function begin(
@@ -263,7 +269,7 @@ function withOutcomes(state: RolloutState, outcomes: readonly Outcome[]): Rollou
     outcomes.filter(({ parts }) => parts["policyVersion"] === version);
   const its = of(state.candidate);
   const { stable, candidate } = state.statistics;
-  const hits = its.filter(({ kind }) => kind === "HIT-SEMANTIC").map(({ expId }) => expId);
+  const hits = its.filter(({ kind }) => kind === "HIT-SEMANTIC").map(hitKey);
   return {
     ...state,
     statistics: {
@@ -275,22 +281,36 @@ function withOutcomes(state: RolloutState, outcomes: readonly Outcome[]): Rollou
   };
 }
 
+/** A decision belongs to a tenant: another tenant's word on it is none. */
+const hitKey = ({ tenant, expId }: Pick<Label, "tenant" | "expId">): string => `${tenant}|${expId}`;
+
 /**
  * Users complain of wrong answers and rarely praise right ones: their word counts per hit, that of an examiner per look.
- * One word on a decision counts, whoever repeats it.
+ * On one decision one complaint counts and one look, whoever repeats them. What a user says takes no hit away from the
+ * examiner: praise would silence him, and complaints would leave him the hits that nobody minded.
  */
 function withLabels(state: RolloutState, labels: readonly Label[]): RolloutState {
   let { complaints, examined, wrong } = state.labels;
   const hits = new Set(state.hits);
-  for (const { expId, source, correct } of labels) {
-    if (!hits.delete(expId)) continue;
-    const isWrong = correct === 0 ? 1 : 0;
-    if (source === "feedback" || source === "regenerate") complaints += isWrong;
-    else {
+  const complained = new Set(state.complained);
+  for (const label of labels) {
+    const key = hitKey(label);
+    if (!hits.has(key)) continue;
+    const isWrong = label.correct === 0;
+    if (label.source === "feedback" || label.source === "regenerate") {
+      if (!isWrong || complained.has(key)) continue;
+      complained.add(key);
+      complaints++;
+    } else {
+      hits.delete(key);
       examined++;
-      wrong += isWrong;
+      if (isWrong) wrong++;
     }
   }
-  if (hits.size === state.hits.length) return state;
-  return { ...state, hits: [...hits], labels: { ...state.labels, complaints, examined, wrong } };
+  return {
+    ...state,
+    hits: [...hits],
+    complained: [...complained].filter((key) => hits.has(key)),
+    labels: { ...state.labels, complaints, examined, wrong },
+  };
 }

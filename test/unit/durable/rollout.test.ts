@@ -88,6 +88,20 @@ const candidateOf = (version: number, state = NO_ROLLOUT, settings = QUICK) =>
 const trial = (conduct: Conduct, settings = QUICK) =>
   new Trial(candidateOf(1, NO_ROLLOUT, settings), { 1: conduct }, { settings });
 
+/** The id of a decision in which the candidate served a stored answer to tenant t1. */
+const aHit = ({ hits }: RolloutState): string => hits[0]!.replace("t1|", "");
+
+const word = (source: Label["source"], correct: 0 | 1, expId: string): readonly Label[] =>
+  label(source, correct)(outcomeOf(expId, { kind: "HIT-SEMANTIC" }));
+
+/** The state after a batch of these labels alone. */
+const told = (state: RolloutState, labels: readonly Label[]): RolloutState =>
+  countBatch(
+    state,
+    { seq: state.counted + 1, receivedAt: 0, report: { outcomes: [], labels } },
+    QUICK,
+  );
+
 const label = (source: Label["source"], correct: 0 | 1) => (outcome: Outcome) =>
   outcome.kind === "HIT-SEMANTIC"
     ? [{ labelId: "", expId: outcome.expId, tenant: "t1", source, correct, weight: 1 }]
@@ -228,17 +242,33 @@ describe("a rollback", () => {
 
   it("counts one word per decision, and none on another policy's", () => {
     const good = trial({}).play(20);
-    const [one] = good.state.hits;
     const { hits } = good.state.labels;
-    const labels = [one!, one!, "d-of-somebody-else"].flatMap((expId) =>
-      label("human", 0)(outcomeOf(expId, { kind: "HIT-SEMANTIC" })),
-    );
-    const next = countBatch(
-      good.state,
-      { seq: good.state.counted + 1, receivedAt: 0, report: { outcomes: [], labels } },
-      QUICK,
-    );
+    const one = aHit(good.state);
+    const next = told(good.state, [
+      ...word("human", 0, one),
+      ...word("human", 0, one),
+      ...word("human", 0, "d-of-somebody-else"),
+    ]);
     expect(next.labels).toEqual({ hits, complaints: 0, examined: 1, wrong: 1 });
+  });
+
+  it("counts what an examiner finds, whatever users said of the hit before", () => {
+    const good = trial({}).play(20);
+    const { hits } = good.state.labels;
+    const one = aHit(good.state);
+    const praised = told(good.state, [...word("feedback", 1, one), ...word("judge", 0, one)]);
+    expect(praised.labels).toEqual({ hits, complaints: 0, examined: 1, wrong: 1 });
+    const complained = told(good.state, [...word("feedback", 0, one), ...word("feedback", 0, one)]);
+    expect(complained.labels).toEqual({ hits, complaints: 1, examined: 0, wrong: 0 });
+    // In a later batch too the second complaint is none; the examiner's word still counts.
+    const later = told(complained, [...word("feedback", 0, one), ...word("judge", 0, one)]);
+    expect(later.labels).toEqual({ hits, complaints: 1, examined: 1, wrong: 1 });
+  });
+
+  it("does not count another tenant's word on a decision", () => {
+    const good = trial({}).play(20);
+    const [own] = word("feedback", 0, aHit(good.state));
+    expect(told(good.state, [{ ...own!, tenant: "t2" }]).labels).toEqual(good.state.labels);
   });
 
   it("is not caused by what strikes both policies, nor by what came before the trial", () => {
