@@ -47,9 +47,14 @@ export interface LeaseLimits {
   readonly visibilityMs: number;
   /** A pack that was leased this often and never acknowledged is set aside. */
   readonly maxLeases: number;
+  /**
+   * Decisions of one lease, those without an experience among them (exact hits, bypasses): each has an outcome, and a lease
+   * is built in memory.
+   */
+  readonly maxDecisions: number;
 }
 
-const LEASE_LIMITS: LeaseLimits = { visibilityMs: 60_000, maxLeases: 3 };
+const LEASE_LIMITS: LeaseLimits = { visibilityMs: 60_000, maxLeases: 3, maxDecisions: 10_000 };
 
 export interface LeasedPack {
   readonly first: number;
@@ -61,6 +66,8 @@ interface PackRow {
   readonly first: number;
   readonly last: number;
   readonly experiences: number;
+  /** One per decision. */
+  readonly receipts: number;
   readonly status: string;
   readonly leases: number;
 }
@@ -89,21 +96,25 @@ export class Leases {
     const expiresAt = now + holdMs;
     const packs = this.#store.transaction(() => {
       const open = this.#store.exec<PackRow & { lease_until: number | null }>(
-        `SELECT first, last, experiences, status, leases, lease_until FROM pack
+        `SELECT first, last, experiences, receipts, status, leases, lease_until FROM pack
          WHERE first >= ? AND status IN ('ready', 'leased') ORDER BY first LIMIT 200`,
         this.#from,
       );
       this.#from = open[0]?.first ?? this.#from;
       const taken: PackRow[] = [];
       let experiences = 0;
+      let decisions = 0;
       for (const pack of open) {
         if (pack.status === "leased" && (pack.lease_until ?? 0) > now) continue;
         if (pack.leases >= this.#limits.maxLeases) {
           this.#setStatus(pack.first, "quarantined");
           continue;
         }
+        const fits =
+          experiences + pack.experiences <= max &&
+          decisions + pack.receipts <= this.#limits.maxDecisions;
         // A pack that failed before travels alone, so that it takes no other with it if it is poison.
-        if (taken.length > 0 && (pack.leases > 0 || experiences + pack.experiences > max)) break;
+        if (taken.length > 0 && (pack.leases > 0 || !fits)) break;
         this.#store.exec(
           "UPDATE pack SET status = 'leased', token = ?, lease_until = ?, leases = leases + 1 WHERE first = ?",
           token,
@@ -112,6 +123,7 @@ export class Leases {
         );
         taken.push(pack);
         experiences += pack.experiences;
+        decisions += pack.receipts;
         if (pack.leases > 0) break;
       }
       return taken;
@@ -156,6 +168,16 @@ export class Leases {
     this.#setStatus(pack.first, "quarantined");
   }
 
+  /** Undoes a lease that could not be handed over for a reason that is not in its packs. */
+  giveBack(token: string): void {
+    this.#store.exec(
+      `UPDATE pack SET status = 'ready', leases = leases - 1, token = NULL
+       WHERE first >= ? AND status = 'leased' AND token = ?`,
+      this.#from,
+      token,
+    );
+  }
+
   /** Puts the packs that were set aside back in line; for an operator who knows why they failed. */
   reopen(): number {
     const reopened = this.#store.exec<{ first: number }>(
@@ -169,7 +191,7 @@ export class Leases {
     const [first, last] = packId.split("-").map(Number);
     if (first === undefined || last === undefined || !Number.isSafeInteger(first + last)) return [];
     return this.#store.exec(
-      "SELECT first, last, experiences, status, leases, token, lease_until FROM pack WHERE first = ? AND last = ?",
+      "SELECT first, last, experiences, receipts, status, leases, token, lease_until FROM pack WHERE first = ? AND last = ?",
       first,
       last,
     );

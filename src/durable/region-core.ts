@@ -219,10 +219,16 @@ export class RegionCore {
     const token = this.#ports.token();
     const { packs, expiresAt } = this.#leases.lease(token, max, this.#ports.now(), holdMs);
     const read: TrainerPack[] = [];
-    for (const pack of packs) {
-      const lessons = await this.#packs.read(pack);
-      if (lessons === null) this.#leases.quarantine(pack);
-      else read.push(lessons);
+    try {
+      for (const pack of packs) {
+        const lessons = await this.#packs.read(pack);
+        if (lessons === null) this.#leases.quarantine(pack);
+        else read.push(lessons);
+      }
+    } catch (error) {
+      // The bucket is down: three such leases would set packs aside that nothing is wrong with.
+      this.#leases.giveBack(token);
+      throw error;
     }
     return { leaseToken: read.length > 0 ? token : "", expiresAt, packs: read };
   }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { newRig } from "../../support/node-rig.ts";
-import { experienceOf, reportOf, type Rig } from "../../support/region-rig.ts";
+import { experienceOf, outcomeOf, reportOf, type Rig } from "../../support/region-rig.ts";
 
 let rig: Rig;
 /** Three packs of two experiences each: d1 d2, d3 d4, d5 d6. */
@@ -55,6 +55,34 @@ describe("a lease", () => {
     expect(rig.rows("SELECT first FROM pack WHERE status = 'quarantined'")).toEqual([{ first: 1 }]);
     expect(rig.core.reopenPacks()).toBe(1);
     expect(idsOf(await rig.core.lease(100))).toEqual(["1-1"]);
+  });
+
+  it("is bounded by decisions too, most of which may have left no experience", async () => {
+    rig = newRig();
+    // 6,000 exact hits or bypasses each: two such packs are more than the 10,000 decisions of a lease.
+    for (const pack of [1, 2]) {
+      const ids = Array.from({ length: 6_000 }, (_, i) => `p${pack}-${i}`);
+      rig.core.report(
+        reportOf({
+          outcomes: ids.map((id) => outcomeOf(id)),
+          receipts: ids.map((id) => ({ id, tenant: "t1", at: rig.now, body: {} })),
+        }),
+      );
+      await rig.core.work(true);
+    }
+    const first = await rig.core.lease(2_000);
+    expect(first.packs.map(({ outcomes }) => outcomes.length)).toEqual([6_000]);
+    expect((await rig.core.lease(2_000)).packs.length).toBe(1);
+  });
+
+  it("costs packs no attempt when the bucket cannot be read", async () => {
+    rig.objects.isDown = true;
+    for (let i = 0; i < 5; i++) {
+      await expect(rig.core.lease(100)).rejects.toThrow("R2 does not answer");
+      rig.now += 60_000;
+    }
+    rig.objects.isDown = false;
+    expect(idsOf(await rig.core.lease(100))).toEqual(["1-1", "2-2", "3-3"]);
   });
 
   it("sets a pack aside whose object is missing or damaged", async () => {
