@@ -19,7 +19,7 @@ export function drawOmega(random: Random, min: number, max: number): number {
 
 /** What is known about rows that direct calls left behind, and about both kinds of answers. */
 export interface ReuseCounts {
-  /** Rows whose TTL has passed or that were used, and how many of them were used. */
+  /** Rows that calls left behind, and how many of them were used at least once. */
   readonly inserted: number;
   readonly reused: number;
   /** Mean utility of answers served from the cache (U_A) and of direct calls (U_B). */
@@ -60,14 +60,22 @@ export interface Handled {
 
 /** Counts what `insertionBonus` asks for. Kept as quality and delay, so that it holds at every price of time. */
 export class ReuseLedger {
-  readonly #rows = new Set<string>();
-  readonly #reused = new Set<string>();
+  /**
+   * Rows that were not used yet. Ids alone do not tell rows apart: every simulated world counts its rows from one, and an
+   * answer that expired comes back under its old id. Each insertion is a new row.
+   */
+  readonly #unused = new Set<string>();
+  #inserted = 0;
+  #reused = 0;
   readonly #served = { count: 0, quality: 0, delay: 0 };
   readonly #direct = { count: 0, quality: 0, delay: 0 };
 
   record({ inserted, used, served, quality, delaySeconds }: Handled): void {
-    if (inserted !== null) this.#rows.add(inserted);
-    for (const row of used) if (this.#rows.has(row)) this.#reused.add(row);
+    for (const row of used) if (this.#unused.delete(row)) this.#reused++;
+    if (inserted !== null) {
+      this.#inserted++;
+      this.#unused.add(inserted);
+    }
     const kind = served ? this.#served : this.#direct;
     kind.count++;
     kind.quality += quality;
@@ -79,8 +87,8 @@ export class ReuseLedger {
       utilityAt(omega, kind.quality / kind.count, kind.delay / kind.count);
     const isKnown = this.#served.count > 0 && this.#direct.count > 0;
     return {
-      inserted: this.#rows.size,
-      reused: this.#reused.size,
+      inserted: this.#inserted,
+      reused: this.#reused,
       meanServed: isKnown ? utilityOf(this.#served) : 0,
       meanDirect: isKnown ? utilityOf(this.#direct) : 0,
     };

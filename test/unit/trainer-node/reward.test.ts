@@ -74,6 +74,19 @@ describe("ReuseLedger", () => {
     expect(ledger.counts(0.01).meanDirect).toBeCloseTo(-0.37, 10);
   });
 
+  it("takes a row that comes again under its old id, as in the next simulated world, for a new one", () => {
+    const ledger = new ReuseLedger();
+    const call = { used: [], served: false, quality: -0.35, delaySeconds: 4 };
+    const hit = { inserted: null, served: true, quality: -0.35, delaySeconds: 0 };
+    // One of two rows is used in each world, another one each time: 2 of 4, and not both of "the two".
+    for (const used of ["a", "b"]) {
+      for (const inserted of ["a", "b"]) ledger.record({ ...call, inserted });
+      ledger.record({ ...hit, used: [used] });
+    }
+    const { inserted, reused } = ledger.counts(0.1);
+    expect([inserted, reused]).toEqual([4, 2]);
+  });
+
   it("knows of no difference before it has seen both kinds", () => {
     const ledger = new ReuseLedger();
     ledger.record({ inserted: "a", used: [], served: false, quality: -0.35, delaySeconds: 4 });
