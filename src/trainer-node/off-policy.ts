@@ -60,8 +60,11 @@ export interface PolicyEstimate {
   readonly drTerms: Float64Array;
 }
 
-/** From so many tenants on they are the clusters, before that repeats of a question are. */
-const MANY_TENANTS = 20;
+/**
+ * From so many tenants on they are the clusters, before that repeats of a question are. Not fewer than the groups that the
+ * gate asks for (gate.ts): with a few tenants less it would refuse everything.
+ */
+export const MANY_TENANTS = 30;
 
 export function evaluationLog(
   decisions: readonly LoggedDecision[],

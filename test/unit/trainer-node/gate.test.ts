@@ -107,6 +107,18 @@ describe("the gate", () => {
     expect(honest["drDifferenceLower95"]).toBe(0);
   });
 
+  test("has enough independent groups whatever the number of tenants", () => {
+    const log = syntheticLog(CURRENT, DECISIONS, 1);
+    for (const tenants of [1, 19, 20, 29, 30, 40]) {
+      const shared = log.map((d, i) => changed(d, { tenant: `tenant ${i % tenants}` }));
+      const { reasons } = gate(upTo(0.75), CURRENT, shared, SETTINGS);
+      expect(
+        reasons.filter((reason) => reason.includes("groups")),
+        `${tenants} tenants`,
+      ).toEqual([]);
+    }
+  });
+
   test("looks at the last seven days only", () => {
     const week = 7 * 86_400_000;
     const log = syntheticLog(CURRENT, DECISIONS, 1);

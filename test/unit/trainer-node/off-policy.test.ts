@@ -166,14 +166,16 @@ describe("the reward model", () => {
 test("decisions on one question stay together in folds and resamples; with many tenants, a tenant's do", () => {
   const repeated = Array.from({ length: 40 }, (_, i) => decision({ group: `question ${i % 10}` }));
   expect(evaluationLog(repeated).clusterCount).toBe(10);
-  const tenants = Array.from({ length: 40 }, (_, i) =>
-    decision({ tenant: `tenant ${i % 20}`, group: String(i) }),
+  const tenants = Array.from({ length: 60 }, (_, i) =>
+    decision({ tenant: `tenant ${i % 30}`, group: String(i) }),
   );
-  expect(evaluationLog(tenants).clusterCount).toBe(20);
+  expect(evaluationLog(tenants).clusterCount).toBe(30);
+  const few = tenants.filter(({ tenant }) => tenant !== "tenant 0");
+  expect(evaluationLog(few).clusterCount).toBe(58);
   // Every resample holds whole clusters of two decisions.
   const log = evaluationLog(tenants);
   const resamples = bootstrap(log, [], { replicates: 50, random: new Random(1) });
-  expect(resamples.every(({ size }) => size === 40)).toBe(true);
+  expect(resamples.every(({ size }) => size === 60)).toBe(true);
 });
 
 describe("on a log whose truth is known", () => {
