@@ -1,6 +1,6 @@
 // One trainer a directory: two would overwrite each other's checkpoints. The file names the process that holds it, so that
 // one left behind by a crash is told from one in use.
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -10,21 +10,57 @@ import { join } from "node:path";
 export function lockDirectory(directory: string): () => void {
   mkdirSync(directory, { recursive: true });
   const path = join(directory, "trainer.pid");
-  for (let tries = 0; tries < 3; tries++) {
-    try {
-      const file = openSync(path, "wx");
-      writeSync(file, String(process.pid));
-      closeSync(file);
-      return () => rmSync(path, { force: true });
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  // Written before it gets its name: nobody ever reads a lock that does not say whose it is.
+  const own = `${path}.${process.pid}`;
+  writeFileSync(own, String(process.pid));
+  try {
+    for (let tries = 0; tries < 3; tries++) {
+      if (isDone(() => linkSync(own, path), "EEXIST")) return () => rmSync(path, { force: true });
+      const holder = holderOf(path);
+      if (holder === null) continue;
+      refuseIfAlive(directory, holder);
+      takeAway(path, directory);
     }
-    const holder = Number(readFileSync(path, "utf8"));
-    if (holder !== process.pid && isAlive(holder))
-      throw new Error(`${directory} is in use by process ${holder}`);
-    rmSync(path, { force: true });
+    throw new Error(`${path} cannot be taken`);
+  } finally {
+    rmSync(own, { force: true });
   }
-  throw new Error(`${path} cannot be taken`);
+}
+
+/** Of two processes that find the same dead lock only one moves it; the other may have got hold of the first one's. */
+function takeAway(path: string, directory: string): void {
+  const moved = `${path}.${process.pid}.old`;
+  if (!isDone(() => renameSync(path, moved), "ENOENT")) return;
+  try {
+    refuseIfAlive(directory, holderOf(moved));
+  } catch (error) {
+    isDone(() => linkSync(moved, path), "EEXIST");
+    throw error;
+  } finally {
+    rmSync(moved, { force: true });
+  }
+}
+
+function refuseIfAlive(directory: string, holder: number | null): void {
+  if (holder !== null && holder !== process.pid && isAlive(holder))
+    throw new Error(`${directory} is in use by process ${holder}`);
+}
+
+/** null: the lock was lifted meanwhile. */
+function holderOf(path: string): number | null {
+  let text = "";
+  return isDone(() => (text = readFileSync(path, "utf8")), "ENOENT") ? Number(text) : null;
+}
+
+/** false when it failed with this code. */
+function isDone(work: () => unknown, code: string): boolean {
+  try {
+    work();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === code) return false;
+    throw error;
+  }
 }
 
 function isAlive(pid: number): boolean {
