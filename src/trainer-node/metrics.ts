@@ -1,5 +1,5 @@
 // What a round of training leaves behind: one JSON line in a file, one line on the terminal.
-import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync } from "node:fs";
 import { dirname } from "node:path";
 import { type UpdateReport } from "./mappo.ts";
 
@@ -28,12 +28,14 @@ export interface TrainingMetrics extends UpdateReport, RoundFigures {
   readonly elapsedSeconds: number;
 }
 
-/** Appends; a run that goes on from a checkpoint goes on in the same file. */
+/** Appends; a run that goes on from a checkpoint goes on in the same file, after its last whole line. */
 export class MetricsFile {
   readonly #path: string;
 
   constructor(path: string) {
     mkdirSync(dirname(path), { recursive: true });
+    // What a crash cut off would run into the next line.
+    if (existsSync(path)) truncateSync(path, readFileSync(path).lastIndexOf("\n") + 1);
     this.#path = path;
   }
 

@@ -1,6 +1,13 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { curvesSvg } from "../../../src/trainer-node/curves.ts";
-import { readMetrics } from "../../../src/trainer-node/metrics.ts";
+import {
+  MetricsFile,
+  type TrainingMetrics,
+  readMetrics,
+} from "../../../src/trainer-node/metrics.ts";
 
 const panel = (points: readonly (readonly [number, number])[]) => [
   { title: "Reward", curves: [{ label: "U < 0 & rising", points }] },
@@ -79,6 +86,18 @@ describe("curvesSvg", () => {
     ],
   ] as const)("draws %j without a number that is not one", (points) => {
     expect(curvesSvg("", "", panel(points as never))).not.toMatch(/NaN|Infinity/);
+  });
+});
+
+describe("MetricsFile", () => {
+  it("goes on after the last whole line, so that what a crash cut off spoils nothing", () => {
+    const folder = mkdtempSync(join(tmpdir(), "velo-metrics-"));
+    const path = join(folder, "metrics.jsonl");
+    writeFileSync(path, '{"update":1}\n{"upda');
+    const metrics = new MetricsFile(path);
+    metrics.append({ update: 2 } as TrainingMetrics);
+    expect(metrics.read().map(({ update }) => update)).toEqual([1, 2]);
+    rmSync(folder, { recursive: true });
   });
 });
 
