@@ -88,6 +88,7 @@ type Omission =
   | "other-input"
   | "other-resolver"
   | "lag"
+  | "future"
   | "no-outcome"
   | "coalesced"
   | Exclude<Outcome["result"], "final">
@@ -108,6 +109,8 @@ export const NO_LESSONS: LessonState = { waiting: [], table: {}, resolverVersion
 const WAIT_MS = 900_000;
 const MAX_WAITING = 5_000;
 const MAX_LAG = 8;
+/** Between a trainer's clock and an edge's, or nothing of the edge would be accepted (signed-request.ts). */
+const MAX_AHEAD_MS = 600_000;
 /** No sampling rate below this is believed: one label must not weigh like hundreds. */
 const MIN_SAMPLING = 0.02;
 /** Whose word on a decision stands, as in the cache book; between equals the sampled one, then the later. */
@@ -190,7 +193,7 @@ function due(decisions: readonly Joined[], settings: LessonSettings) {
 
 /** Why an experience cannot be learnt from, whatever became of it. */
 function refusalOf(experience: Experience, settings: LessonSettings): Omission | null {
-  const { tenant, maxLag = MAX_LAG, actions = 2, version } = settings;
+  const { tenant, maxLag = MAX_LAG, actions = 2, version, now } = settings;
   const { c, omega, at, mu, probs, action } = experience;
   if (tenant !== null && experience.tenant !== tenant) return "other-tenant";
   if (tenant === null && !experience.share) return "not-shared";
@@ -198,6 +201,8 @@ function refusalOf(experience: Experience, settings: LessonSettings): Omission |
     return "other-embedder";
   if (experience.resolverVersion !== settings.resolverVersion) return "other-resolver";
   if (version !== null && version - experience.policyVersion > maxLag) return "lag";
+  // It would wait for that time to come, and a log that held it would have no other decision of its last seven days.
+  if (at - now > MAX_AHEAD_MS) return "future";
   if (c.length !== CORRELATION_SIZE || probs.length !== actions) return "malformed";
   if (!(mu > 0 && mu <= 1 && Number.isInteger(action) && action >= 0 && action < actions))
     return "malformed";

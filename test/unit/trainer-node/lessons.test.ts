@@ -195,6 +195,8 @@ describe("what is left out", () => {
     ["other-embedder", { embedder: "@cf/baai/bge-m3" }, {}],
     ["other-resolver", { resolverVersion: 4 }, {}],
     ["lag", { policyVersion: 3 }, { version: 12 }],
+    // The trainer's clock says AT + 15 minutes.
+    ["future", { at: AT + 25 * MINUTE + 1 }, {}],
     ["malformed", { c: [0.5] }, {}],
     ["malformed", { f: encodeHalf(new Float32Array(767)) }, {}],
     ["malformed", { f: "not base64" }, {}],
