@@ -3,6 +3,7 @@
 // derived from the rows in order, each keeping a watermark in the state row.
 import { type Experience, type Outcome } from "../policy/experience.ts";
 import { partsOf } from "./admission.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 import { type RegionState, type StateRow } from "./region-state.ts";
 import { type Label, type Receipt, type Report } from "./report.ts";
 import { type SqlStore } from "./rows.ts";
@@ -237,21 +238,6 @@ export class Ledger {
 }
 
 const fromBase36 = (text: string): number => Number.parseInt(text, 36);
-
-/** 53 bits of a batch id: among 500,000 remembered ids a new one is taken for a duplicate once in 10^10. */
-function fingerprintOf(id: string): number {
-  let high = 0x811c9dc5;
-  let low = 0x9e3779b9;
-  for (let i = 0; i < id.length; i++) {
-    const unit = id.charCodeAt(i);
-    high = Math.imul(high ^ unit, 0x01000193);
-    low = Math.imul(low ^ unit, 0x85ebca6b);
-    low ^= low >>> 13;
-  }
-  high = Math.imul(high ^ (high >>> 16) ^ low, 0xc2b2ae35);
-  low = Math.imul(low ^ (low >>> 16), 0x27d4eb2f) ^ (high >>> 15);
-  return (high >>> 11) * 2 ** 32 + (low >>> 0);
-}
 
 function withoutComment(label: Label): Label {
   const { comment, ...rest } = label;

@@ -3,6 +3,7 @@
 // with the next reply and never tried again; only a higher version is.
 import { type Outcome } from "../policy/experience.ts";
 import { followsVersion } from "../policy/network/manifest.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 import {
   type AlarmReason,
   type HitLabels,
@@ -55,8 +56,8 @@ export interface RolloutState {
   };
   readonly labels: HitLabels;
   /**
-   * The candidate's newest hits that no examiner has judged yet, by tenant and decision: a label that names one of them is
-   * the candidate's. And those of them that somebody complained of.
+   * Fingerprints of the candidate's newest hits that no examiner has judged yet: a label that names one of them is the
+   * candidate's. And those of them that somebody complained of.
    */
   readonly hits: readonly string[];
   readonly complained: readonly string[];
@@ -64,7 +65,11 @@ export interface RolloutState {
   readonly lastEvent: RolloutEvent | null;
 }
 
-const KEPT_HITS = 256;
+/**
+ * Some 30 kB of the state row. A word that comes after so many more hits is not heard: at 200 requests a second with 30 % of
+ * hits that is after an hour at 1 % of the users, 5 minutes at 10 %, half a minute at 100 %.
+ */
+const KEPT_HITS = 2_048;
 const KEPT_ROLLBACKS = 20;
 const NO_LABELS: HitLabels = { hits: 0, complaints: 0, examined: 0, wrong: 0 };
 const NO_STATISTICS = { stable: NOTHING_COUNTED, candidate: NOTHING_COUNTED };
@@ -282,7 +287,8 @@ function withOutcomes(state: RolloutState, outcomes: readonly Outcome[]): Rollou
 }
 
 /** A decision belongs to a tenant: another tenant's word on it is none. */
-const hitKey = ({ tenant, expId }: Pick<Label, "tenant" | "expId">): string => `${tenant}|${expId}`;
+const hitKey = ({ tenant, expId }: Pick<Label, "tenant" | "expId">): string =>
+  fingerprintOf(`${tenant}|${expId}`).toString(36);
 
 /**
  * Users complain of wrong answers and rarely praise right ones: their word counts per hit, that of an examiner per look.
@@ -290,6 +296,7 @@ const hitKey = ({ tenant, expId }: Pick<Label, "tenant" | "expId">): string => `
  * examiner: praise would silence him, and complaints would leave him the hits that nobody minded.
  */
 function withLabels(state: RolloutState, labels: readonly Label[]): RolloutState {
+  if (labels.length === 0) return state;
   let { complaints, examined, wrong } = state.labels;
   const hits = new Set(state.hits);
   const complained = new Set(state.complained);

@@ -88,18 +88,24 @@ const candidateOf = (version: number, state = NO_ROLLOUT, settings = QUICK) =>
 const trial = (conduct: Conduct, settings = QUICK) =>
   new Trial(candidateOf(1, NO_ROLLOUT, settings), { 1: conduct }, { settings });
 
-/** The id of a decision in which the candidate served a stored answer to tenant t1. */
-const aHit = ({ hits }: RolloutState): string => hits[0]!.replace("t1|", "");
-
 const word = (source: Label["source"], correct: 0 | 1, expId: string): readonly Label[] =>
   label(source, correct)(outcomeOf(expId, { kind: "HIT-SEMANTIC" }));
 
-/** The state after a batch of these labels alone. */
-const told = (state: RolloutState, labels: readonly Label[]): RolloutState =>
-  countBatch(
-    state,
-    { seq: state.counted + 1, receivedAt: 0, report: { outcomes: [], labels } },
-    QUICK,
+/** The state after a batch of these labels and outcomes. */
+const told = (
+  state: RolloutState,
+  labels: readonly Label[],
+  outcomes: readonly Outcome[] = [],
+): RolloutState =>
+  countBatch(state, { seq: state.counted + 1, receivedAt: 0, report: { outcomes, labels } }, QUICK);
+
+/** A trial in which the candidate has served tenant t1 a stored answer in the decision `one`, and many others before. */
+const one = "d1-one-eu";
+const trialWithOne = (): RolloutState =>
+  told(
+    trial({}).play(20).state,
+    [],
+    [outcomeOf(one, { kind: "HIT-SEMANTIC", parts: { policyVersion: 1 } })],
   );
 
 const label = (source: Label["source"], correct: 0 | 1) => (outcome: Outcome) =>
@@ -241,10 +247,9 @@ describe("a rollback", () => {
   });
 
   it("counts one word per decision, and none on another policy's", () => {
-    const good = trial({}).play(20);
-    const { hits } = good.state.labels;
-    const one = aHit(good.state);
-    const next = told(good.state, [
+    const good = trialWithOne();
+    const { hits } = good.labels;
+    const next = told(good, [
       ...word("human", 0, one),
       ...word("human", 0, one),
       ...word("human", 0, "d-of-somebody-else"),
@@ -253,22 +258,36 @@ describe("a rollback", () => {
   });
 
   it("counts what an examiner finds, whatever users said of the hit before", () => {
-    const good = trial({}).play(20);
-    const { hits } = good.state.labels;
-    const one = aHit(good.state);
-    const praised = told(good.state, [...word("feedback", 1, one), ...word("judge", 0, one)]);
+    const good = trialWithOne();
+    const { hits } = good.labels;
+    const praised = told(good, [...word("feedback", 1, one), ...word("judge", 0, one)]);
     expect(praised.labels).toEqual({ hits, complaints: 0, examined: 1, wrong: 1 });
-    const complained = told(good.state, [...word("feedback", 0, one), ...word("feedback", 0, one)]);
+    const complained = told(good, [...word("feedback", 0, one), ...word("feedback", 0, one)]);
     expect(complained.labels).toEqual({ hits, complaints: 1, examined: 0, wrong: 0 });
     // In a later batch too the second complaint is none; the examiner's word still counts.
     const later = told(complained, [...word("feedback", 0, one), ...word("judge", 0, one)]);
     expect(later.labels).toEqual({ hits, complaints: 1, examined: 1, wrong: 1 });
   });
 
+  it("hears a complaint that comes 2,000 hits after its answer, and keeps no list without end", () => {
+    const slow = rolloutSettings({ minMs: [1e9, 1e9, 1e9] });
+    const batch = (state: RolloutState, ids: readonly string[], labels: readonly Label[] = []) => {
+      const outcomes = ids.map((id) =>
+        outcomeOf(id, { kind: "HIT-SEMANTIC", parts: { policyVersion: 1 } }),
+      );
+      const report = { outcomes, labels };
+      return countBatch(state, { seq: state.counted + 1, receivedAt: 0, report }, slow);
+    };
+    const many = Array.from({ length: 2_000 }, (_, i) => `d2-${i}-eu`);
+    const later = batch(batch(candidateOf(1, NO_ROLLOUT, slow), [one]), many);
+    expect(batch(later, [], word("feedback", 0, one)).labels.complaints).toBe(1);
+    expect(batch(later, many).hits).toHaveLength(2_048);
+  });
+
   it("does not count another tenant's word on a decision", () => {
-    const good = trial({}).play(20);
-    const [own] = word("feedback", 0, aHit(good.state));
-    expect(told(good.state, [{ ...own!, tenant: "t2" }]).labels).toEqual(good.state.labels);
+    const good = trialWithOne();
+    const [own] = word("feedback", 0, one);
+    expect(told(good, [{ ...own!, tenant: "t2" }]).labels).toEqual(good.labels);
   });
 
   it("is not caused by what strikes both policies, nor by what came before the trial", () => {
