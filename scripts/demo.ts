@@ -11,7 +11,13 @@ import { edgesOf } from "./demo/edges.ts";
 import { pullExperiences } from "./demo/experiences.ts";
 import { describeReplay, replayOverHttp, SCALE } from "./demo/http-replay.ts";
 import { scoreOverHttp } from "./demo/http-score.ts";
-import { describeUpdates, learnFromLog, learnInSimulator, openLearner } from "./demo/learning.ts";
+import {
+  describeImitation,
+  describeUpdates,
+  learnFromLog,
+  learnInSimulator,
+  openLearner,
+} from "./demo/learning.ts";
 import { demoOptions, type DemoOptions } from "./demo/options.ts";
 import { passGate, publishPolicy } from "./demo/release.ts";
 import { Screen } from "./demo/screen.ts";
@@ -55,13 +61,14 @@ async function demo(options: DemoOptions, curtain: Curtain): Promise<object> {
   const learnt = await screen.act("A policy learns", async () => {
     const learner = await openLearner(stage, seed, options.rounds);
     say(`computing on ${learner.backend.reason}`);
+    say(describeImitation(learner));
     const before = await learner.score();
     const simulated = await learnInSimulator(learner);
     const between = await learner.score();
     say(`in the simulator: ${describeUpdates(simulated)}`);
     say(`reward on the calibration half ${reward(before)} -> ${reward(between)}`);
     const pulled = await pullExperiences(edges, served);
-    const logged = await learnFromLog(learner, pulled);
+    const logged = await learnFromLog(learner, pulled, served);
     const after = await learner.score();
     const { experiences, acked } = pulled.counts;
     say(
@@ -69,8 +76,8 @@ async function demo(options: DemoOptions, curtain: Curtain): Promise<object> {
         `${acked} packs acknowledged, ${describeUpdates(logged)}`,
     );
     say(`reward on the calibration half ${reward(between)} -> ${reward(after)}`);
-    const weights = await learner.mappo.actorWeights();
-    const update = learner.mappo.updates;
+    const { weights, update } = learner.best.kept;
+    say(`kept: the weights of update ${update}, the best on unseen questions`);
     await learner.mappo.close();
     return { weights, update, pulled, simulated, logged };
   });

@@ -4,12 +4,26 @@ import { join } from "node:path";
 import { HASH_MODEL, hashEmbed } from "../src/dev/embedding.ts";
 import { embedderProfile } from "../src/policy/embedders.ts";
 import { packPolicy } from "../src/policy/network/packed-weights.ts";
+import { Random } from "../src/policy/random.ts";
+import { BestWeights } from "../src/trainer-node/best-weights.ts";
 import { writeCheckpoint } from "../src/trainer-node/checkpoint.ts";
 import { PAPER_TRAINING, PRODUCT_TRAINING } from "../src/trainer-node/config.ts";
 import { trainingCurves } from "../src/trainer-node/curves.ts";
+import { demonstrationsFrom } from "../src/trainer-node/demonstrations.ts";
 import { openBackend } from "../src/trainer-node/graph/backend.ts";
+import {
+  IMITATION,
+  type Tried,
+  imitate,
+  isUnseen,
+  isWithheld,
+  type Worth,
+  tryBoth,
+} from "../src/trainer-node/imitation.ts";
 import { Mappo } from "../src/trainer-node/mappo.ts";
 import { MetricsFile, progressLine } from "../src/trainer-node/metrics.ts";
+import { initialActor } from "../src/trainer-node/networks.ts";
+import { ServedActor } from "../src/trainer-node/served-actor.ts";
 import { SimulatedRounds, gatherDemonstrations } from "../src/trainer-node/simulated-rounds.ts";
 import {
   alwaysModel,
@@ -20,6 +34,7 @@ import {
 import { Environment } from "../src/trainer-node/simulator/environment.ts";
 import { geometrySource } from "../src/trainer-node/simulator/geometry.ts";
 import { type Half, onlyHalf } from "../src/trainer-node/simulator/groups.ts";
+import { knotsOf } from "../src/trainer-node/simulator/knots.ts";
 import {
   type PairedDifference,
   type Score,
@@ -45,10 +60,16 @@ const USAGE = `usage: npm run train -- --out DIR [options]
   --world NAME     workload (default) or geometry, the synthetic one of the paper's reproduction
   --data DIR       groups of a data directory instead of the bundled workload
   --requests N     length of one pass over the workload (3000)
+  --answer-tokens N  shorter answers take as long as ones of so many tokens (200)
+  --input NAME     embedding (default), or quantiles: a policy for any embedder, fed quantiles of distances
   --paper          the paper's parameters, reward and resolver instead of the product's
   --backend NAME   auto (default), cpu or webgpu
   --json           print JSON`;
 
+/** Fewer than the gateway could take: so that most answers are there when they could be used again. */
+const ratePerSecond = 1;
+/** Streams over the calibration half that are imitated before the policy acts itself. */
+const IMITATED_PASSES = 4;
 /** Of a synthetic world: 6,000 requests, a few seconds each for four policies. */
 const MEASURED_SLOTS = 2000;
 
@@ -59,18 +80,22 @@ const options = readFlags(USAGE, {
   world: { type: "string", default: "workload" },
   data: { type: "string" },
   requests: { type: "string", default: "3000" },
+  "answer-tokens": { type: "string", default: "200" },
+  input: { type: "string", default: "embedding" },
   paper: { type: "boolean", default: false },
   backend: { type: "string", default: "auto" },
   json: { type: "boolean", default: false },
 });
-const { out, world, backend: wanted } = options;
+const { out, world, backend: wanted, input } = options;
 if (out === undefined) refuse("--out is needed", USAGE);
 if (world !== "workload" && world !== "geometry") refuse(`--world ${world} is unknown`, USAGE);
 if (wanted !== "auto" && wanted !== "cpu" && wanted !== "webgpu")
   refuse(`--backend ${wanted} is unknown`, USAGE);
+if (input !== "embedding" && input !== "quantiles") refuse(`--input ${input} is unknown`, USAGE);
 const rounds = wholeNumber("rounds", options.rounds);
 const seed = wholeNumber("seed", options.seed);
 const requests = wholeNumber("requests", options.requests);
+const minDelayTokens = wholeNumber("answer-tokens", options["answer-tokens"]);
 const say = (line: string): void => void (options.json || console.log(line));
 
 const config = options.paper ? PAPER_TRAINING : PRODUCT_TRAINING;
@@ -79,22 +104,52 @@ mkdirSync(out, { recursive: true });
 
 // --- train, on the calibration half
 const started = performance.now();
+const knots: readonly number[] | null =
+  input === "quantiles"
+    ? ((await knotsOf(environment("calibration", seed, null))) ??
+      refuse(`${requests} requests are too few for a scale of distances`, USAGE))
+    : null;
 const backend = await openBackend(wanted);
 say(`computing on ${backend.reason}`);
-const demonstrations = await gatherDemonstrations(
-  environment("calibration", seed + 1_000_000),
-  config,
-  seed,
-);
+const isImitating = world === "workload" && !options.paper;
+const tried = isImitating ? await tryPasses() : [];
+const imitated = isImitating
+  ? await imitate(
+      tried,
+      initialActor(config.network, new Random(seed)),
+      backend,
+      { network: config.network, ...IMITATION },
+      new Random(seed),
+    )
+  : null;
+if (imitated) {
+  say(`both handlings of ${tried.length} requests tried; imitated in ${imitated.epochs} passes:`);
+  say(`  ${worthText(imitated.worth)}`);
+}
+const demonstrations = imitated
+  ? demonstrationsFrom(
+      tried.filter((one) => !isUnseen(one)),
+      new Random(seed),
+    ).slice(0, config.demonstrations)
+  : await gatherDemonstrations(environment("calibration", seed + 1_000_000), config, seed);
 say(`${demonstrations.length} demonstrations`);
 const source = new SimulatedRounds({
   config,
   environment: (pass) => environment("calibration", seed + pass),
   seed,
   demonstrations,
+  ...(imitated && { isWithheld }),
 });
 const updates = Math.max(1, Math.floor(rounds / config.samplesPerAgent));
-const mappo = await Mappo.create({ config, backend, seed, updates });
+const mappo = await Mappo.create({
+  config,
+  backend,
+  seed,
+  updates,
+  ...(imitated && { actor: imitated.weights }),
+});
+const best = new BestWeights(tried, IMITATION.caution);
+await best.consider(mappo.policy, await mappo.actorWeights(), 0);
 const metrics = new MetricsFile(join(out, "metrics.jsonl"));
 const history = await train({
   mappo,
@@ -106,7 +161,10 @@ const history = await train({
     const rest = { steps, values: { ...values } };
     await writeCheckpoint(out, { format: 1, update, version, tensors, seen, rest });
   },
-  onUpdate: (each) => {
+  onUpdate: async (each, trainer) => {
+    // Without unseen questions all are worth the same, and the newest are the best guess.
+    const kept = imitated ? await trainer.actorWeights() : null;
+    if (kept) await best.consider(trainer.policy, kept, each.update);
     if (each.status !== "updated") say(`\nupdate ${each.update} ${each.status}: ${each.reason}`);
     if (options.json) return;
     const isLive = process.stdout.isTTY;
@@ -115,12 +173,16 @@ const history = await train({
   },
 });
 const trainedSeconds = (performance.now() - started) / 1000;
-const weights = await mappo.actorWeights();
-const embedder = environment("calibration", seed).source.embedder.id;
-const name = `dlrs-${mappo.policy.version}`;
+const weights = imitated ? best.kept.weights : await mappo.actorWeights();
+const learntPolicy = imitated
+  ? await ServedActor.open(config.network, weights, { version: best.kept.update })
+  : mappo.policy;
+if (imitated) say(`kept: update ${best.kept.update}, ${worthText(best.kept.worth)}`);
+const embedder = knots ? "*" : environment("calibration", seed).source.embedder.id;
+const name = `dlrs-l${config.network.steps}`;
 writeFileSync(
   join(out, "policy.velo"),
-  packPolicy({ name, embedder, network: config.network, weights }),
+  packPolicy({ name, embedder, input, network: config.network, weights }),
 );
 writeFileSync(
   join(out, "curves.svg"),
@@ -129,8 +191,11 @@ writeFileSync(
 
 // --- compare, on the half that nothing was learnt from
 const scores: Score[] = [];
-for (const player of [alwaysModel, shippedDefault, playerOf(mappo.policy), feasibleOracle])
-  scores.push(await play(environment("measured", seed), player));
+for (const player of [alwaysModel, shippedDefault, playerOf(learntPolicy), feasibleOracle])
+  // The fixed rule reads distances, whatever the learnt policy is fed.
+  scores.push(
+    await play(environment("measured", seed, player === shippedDefault ? null : knots), player),
+  );
 const [always, greedy, learnt] = scores as [Score, Score, Score];
 await mappo.close();
 const report = {
@@ -158,14 +223,33 @@ else {
     say(`  ${learnt.player} - ${label}: ${differenceText(difference)}`);
 }
 
+/** Both handlings of everything that some passes over the calibration half bring. */
+async function tryPasses(): Promise<readonly Tried[]> {
+  const all: Tried[] = [];
+  for (let pass = 0; pass < IMITATED_PASSES; pass++)
+    all.push(...(await tryBoth(environment("calibration", seed + 1_000_000 + pass))));
+  return all;
+}
+
+/** Thousandths of utility per request. */
+function worthText({ value, rule, lower }: Worth): string {
+  const text = (utility: number) => (1000 * utility).toFixed(2);
+  return `worth ${text(value)} thousandths a request on unseen questions, the fixed rule ${text(rule)}, better by at least ${text(lower)}`;
+}
+
 /** A world in which nothing has happened yet. */
-function environment(half: Half, worldSeed: number): Environment {
+function environment(
+  half: Half,
+  worldSeed: number,
+  scale: readonly number[] | null = knots,
+): Environment {
   return new Environment({
     source: sourceOf(half, worldSeed),
     seed: worldSeed,
     mode: config.reward,
     epsilon: config.epsilon,
     omega: config.omega,
+    ...(scale && { knots: scale }),
   });
 }
 
@@ -176,10 +260,11 @@ function sourceOf(half: Half, worldSeed: number): RequestSource {
       : geometrySource({ seed: worldSeed, slots: rounds });
   const own = onlyHalf(groups, half);
   return workloadSource({
-    requests: generateWorkload({ groups: own, requests, seed: worldSeed }).requests,
+    requests: generateWorkload({ groups: own, requests, seed: worldSeed, ratePerSecond }).requests,
     groups: own,
     embedder: embedderProfile(HASH_MODEL),
     embed: hashEmbed,
+    minDelayTokens,
   });
 }
 

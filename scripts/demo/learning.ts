@@ -1,24 +1,39 @@
 // The third act: a policy learns from demonstrations and rounds in the simulator, on the calibration half alone, and then
 // from what the gateway logged while it served that half over HTTP.
 import { join } from "node:path";
+import { Random } from "../../src/policy/random.ts";
+import { BestWeights } from "../../src/trainer-node/best-weights.ts";
 import { writeCheckpoint } from "../../src/trainer-node/checkpoint.ts";
 import { PRODUCT_TRAINING, type TrainingConfig } from "../../src/trainer-node/config.ts";
-import { type Demonstration } from "../../src/trainer-node/demonstrations.ts";
+import { demonstrationsFrom } from "../../src/trainer-node/demonstrations.ts";
 import { type Backend, openBackend } from "../../src/trainer-node/graph/backend.ts";
-import { meanOf } from "../../src/trainer-node/intervals.ts";
+import {
+  IMITATION,
+  type Imitated,
+  type Tried,
+  imitate,
+  isUnseen,
+  isWithheld,
+  tryBoth,
+} from "../../src/trainer-node/imitation.ts";
 import { type Lesson } from "../../src/trainer-node/lessons.ts";
+import { lessonFigures } from "../../src/trainer-node/live-rounds.ts";
 import { Mappo } from "../../src/trainer-node/mappo.ts";
 import { MetricsFile, type TrainingMetrics } from "../../src/trainer-node/metrics.ts";
-import { gatherDemonstrations, SimulatedRounds } from "../../src/trainer-node/simulated-rounds.ts";
+import { initialActor } from "../../src/trainer-node/networks.ts";
+import { SimulatedRounds } from "../../src/trainer-node/simulated-rounds.ts";
 import { playerOf } from "../../src/trainer-node/simulator/baselines.ts";
 import { play, type Score } from "../../src/trainer-node/simulator/scoreboard.ts";
 import { type ExperienceSource, train } from "../../src/trainer-node/train.ts";
 import { progressBar } from "../replay/progress.ts";
 import { type Pulled } from "./experiences.ts";
+import { type HttpReplay } from "./http-replay.ts";
 import { type Stage } from "./stage.ts";
 import { freshWorld } from "./world.ts";
 
 const CONFIG: TrainingConfig = PRODUCT_TRAINING;
+/** What looks better on unseen questions is tried: behind it stand the gate and the canary. */
+const CAUTION = 0;
 /** Updates that the log of one calibration half is good for, beside those in the simulator. */
 const LOG_UPDATES = 3;
 const SAMPLES = 3 * CONFIG.samplesPerAgent;
@@ -29,6 +44,11 @@ export interface Learner {
   readonly stage: Stage;
   readonly seed: number;
   readonly rounds: number;
+  /** Requests whose two handlings were both tried out, and what was learnt from them before the first update. */
+  readonly tried: readonly Tried[];
+  readonly imitated: Imitated;
+  /** Of all weights so far, those worth most on questions that were not learnt from. */
+  readonly best: BestWeights;
   /** Reward and all else on the calibration half, with the newest weights. */
   readonly score: () => Promise<Score>;
 }
@@ -37,10 +57,35 @@ export async function openLearner(stage: Stage, seed: number, rounds: number): P
   // One seed gives the same weights on every machine.
   const backend = await openBackend("cpu");
   const updates = updatesOf(rounds) + LOG_UPDATES;
-  const mappo = await Mappo.create({ config: CONFIG, backend, seed, updates });
+  const tried: Tried[] = [];
+  for (const [i, stream] of stage.training.entries())
+    tried.push(...(await tryBoth(freshWorld(stage.simulated(stream), seed + i))));
+  const { network } = CONFIG;
+  const start = initialActor(network, new Random(seed));
+  const imitation = { network, ...IMITATION, caution: CAUTION };
+  const imitated = await imitate(tried, start, backend, imitation, new Random(seed));
+  const mappo = await Mappo.create({
+    config: CONFIG,
+    backend,
+    seed,
+    updates,
+    actor: imitated.weights,
+  });
+  const best = new BestWeights(tried, CAUTION);
+  await best.consider(mappo.policy, imitated.weights, 0);
   const calibration = stage.simulated(stage.calibration);
   const score = () => play(freshWorld(calibration, seed), playerOf(mappo.policy));
-  return { mappo, backend, stage, seed, rounds, score };
+  return { mappo, backend, stage, seed, rounds, tried, imitated, best, score };
+}
+
+/** What imitation came to, on questions that it was not shown. */
+export function describeImitation({ tried, imitated }: Learner): string {
+  const { value, rule } = imitated.worth;
+  const thousandths = (utility: number) => (1000 * utility).toFixed(1);
+  return (
+    `both handlings of ${tried.length} requests tried, ${imitated.epochs} passes of imitation: on unseen questions worth ` +
+    `${thousandths(value)} thousandths a request more than the model, the fixed rule ${thousandths(rule)}`
+  );
 }
 
 const updatesOf = (rounds: number): number =>
@@ -55,22 +100,37 @@ export async function learnInSimulator(learner: Learner): Promise<Learnt> {
   const { stage, seed, rounds } = learner;
   const worlds = stage.training.map(stage.simulated);
   const world = (pass: number) => freshWorld(worlds[pass % worlds.length]!, seed + pass);
-  const demonstrations: Demonstration[] = [];
-  for (let each = 0; each < worlds.length && demonstrations.length < CONFIG.demonstrations; each++)
-    demonstrations.push(...(await gatherDemonstrations(world(each), CONFIG, seed + each)));
+  const demonstrations = demonstrationsFrom(
+    learner.tried.filter((one) => !isUnseen(one)),
+    new Random(seed),
+  ).slice(0, CONFIG.demonstrations);
   const source = new SimulatedRounds({
     config: CONFIG,
     environment: world,
     seed,
     demonstrations,
+    isWithheld,
   });
   const updates = await learn(learner, source, updatesOf(rounds));
   return { demonstrations: demonstrations.length, updates };
 }
 
 /** What was pulled is acknowledged once the checkpoint holds it. */
-export async function learnFromLog(learner: Learner, pulled: Pulled): Promise<Learnt> {
-  const source = new LogRounds(pulled);
+export async function learnFromLog(
+  learner: Learner,
+  pulled: Pulled,
+  served: HttpReplay,
+): Promise<Learnt> {
+  const { calibration } = learner.stage;
+  const withheld = new Set(
+    served.outcomes
+      .filter(({ request }) => isWithheld(calibration.familyOf(request.group)))
+      .map(({ decision }) => decision),
+  );
+  const source = new LogRounds({
+    ...pulled,
+    lessons: pulled.lessons.filter(({ expId }) => !withheld.has(expId)),
+  });
   const updates = await learn(learner, source, learner.mappo.updates + LOG_UPDATES);
   // Also what was left out has been dealt with.
   await pulled.save((seen) => checkpoint(learner, seen));
@@ -96,15 +156,7 @@ class LogRounds implements ExperienceSource {
     const round = this.#rounds.shift();
     if (round === undefined) return null;
     for (const lesson of round) buffer.add(lesson);
-    const served = round.filter(({ handling }) => handling === "A");
-    return {
-      requests: round.length,
-      utility: meanOf(round.map(({ reward }) => reward)),
-      served: served.length / round.length,
-      wrong: served.filter(({ label }) => label?.correct === 0).length / round.length,
-      cacheAction: round.filter(({ action }) => action > 0).length / round.length,
-      delay: meanOf(round.map(({ delaySeconds }) => delaySeconds)),
-    };
+    return lessonFigures(round);
   }
 
   save(write: Parameters<Pulled["save"]>[0]): Promise<void> {
@@ -126,7 +178,10 @@ async function learn(
     updates: until,
     metrics: new MetricsFile(join(stage.folder, "metrics.jsonl")),
     checkpoint: (_, seen) => checkpoint(learner, seen),
-    onUpdate: ({ update }) => onProgress?.(update - first, until - first),
+    onUpdate: async ({ update }) => {
+      onProgress?.(update - first, until - first);
+      await learner.best.consider(mappo.policy, await mappo.actorWeights(), update);
+    },
   });
 }
 

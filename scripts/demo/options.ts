@@ -19,7 +19,7 @@ const REQUESTS = { data: 3_000, bundled: 1_400 };
 const USAGE = `usage: npm run demo -- [options]
   --data DIR      question groups from a data directory instead of data/workload
   --requests N    length of each stream (${REQUESTS.bundled}; ${REQUESTS.data} with --data)
-  --rounds N      rounds of training in the simulator (6000)
+  --rounds N      rounds of training in the simulator (3000)
   --answer-tokens N
                   a call takes as long as an answer of at least N tokens (200): the workloads hold bare
                   results, models explain them; 0: as long as the stored answer
@@ -32,7 +32,7 @@ export function demoOptions(): DemoOptions {
   const values = readFlags(USAGE, {
     data: { type: "string" },
     requests: { type: "string" },
-    rounds: { type: "string", default: "6000" },
+    rounds: { type: "string", default: "3000" },
     "answer-tokens": { type: "string", default: "200" },
     seed: { type: "string", default: "1" },
     out: { type: "string" },

@@ -1,5 +1,5 @@
-// Writes a policy with weights drawn from the seed as signed files in the bucket's layout, reads them back through the
-// gate that the edge uses, and runs them on onnxruntime. The weights are untrained: the files are for tests and drills.
+// Writes a trained policy as signed files in the bucket's layout, reads them back through the gate that the edge uses, and
+// runs them on onnxruntime. With --seed the weights are drawn and untrained: such files are for tests and drills.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
@@ -19,22 +19,25 @@ import {
   verifyBlob,
   verifyManifest,
 } from "../../src/policy/network/manifest-gate.ts";
+import { type PackedPolicy, unpackPolicy } from "../../src/policy/network/packed-weights.ts";
 import { Random } from "../../src/policy/random.ts";
 import { RESOLVER_VERSION } from "../../src/policy/cache/resolver.ts";
 import { makeRelease } from "../../src/trainer-node/publish.ts";
 import { readFlags, refuse } from "../local/flags.ts";
 import { signingKey } from "./signing-key.ts";
 
-const USAGE = `usage: npm run export-onnx -- --seed N --out DIR [options]
-  --seed N        the weights are drawn from it
+const USAGE = `usage: npm run export-onnx -- --policy FILE --out DIR [options]
+  --policy FILE   a policy.velo of npm run train, or one of data/policies
+  --seed N        in its place: untrained weights drawn from it; with --policy it draws the golden vectors (1)
   --out DIR       the files go there, in the bucket's layout
   --version V     default: one more than the newest version in DIR
   --key FILE      signing key, made when it does not exist (DIR/signing-key.pem)
-  --embedder ID   the embedder it is for (*: any)
+  --embedder ID   the embedder it is for (*: any); a policy file says so itself
   --days N        until it expires (90)
   --json          print JSON`;
 
 const options = readFlags(USAGE, {
+  policy: { type: "string" },
   seed: { type: "string" },
   out: { type: "string" },
   version: { type: "string" },
@@ -44,8 +47,10 @@ const options = readFlags(USAGE, {
   json: { type: "boolean", default: false },
 });
 const { out } = options;
-if (options.seed === undefined || out === undefined) refuse("--seed and --out are needed", USAGE);
-const seed = wholeNumber("seed", options.seed);
+if (out === undefined || (options.seed === undefined && options.policy === undefined))
+  refuse("--out, and --policy or --seed, are needed", USAGE);
+const seed = wholeNumber("seed", options.seed ?? "1");
+const packed = options.policy === undefined ? null : readPolicy(options.policy);
 const days = wholeNumber("days", options.days);
 
 mkdirSync(out, { recursive: true });
@@ -56,10 +61,11 @@ const previous =
   last === 0 ? null : (parseEnvelope(parseAscii(read(manifestKey(last))))?.manifest ?? null);
 const version = options.version === undefined ? last + 1 : wholeNumber("version", options.version);
 
-const config: NetworkConfig = DEFAULT_NETWORK;
+const config: NetworkConfig = packed?.network ?? DEFAULT_NETWORK;
 const random = new Random(seed);
-// A full-size head: near-uniform logits would not show a fault.
-const weights = initialWeights(config, { normal: () => random.normal(), headGain: 1 });
+// Of drawn weights a full-size head: near-uniform logits would not show a fault.
+const weights =
+  packed?.weights ?? initialWeights(config, { normal: () => random.normal(), headGain: 1 });
 const keyFile = options.key ?? join(out, "signing-key.pem");
 const signer = signingKey(keyFile);
 const created = Date.now();
@@ -68,13 +74,14 @@ const release = await makeRelease({
   weights,
   version,
   previous,
-  name: `dlrs-l${config.steps}-seed${seed}`,
-  embedder: options.embedder,
+  name: packed?.name ?? `dlrs-l${config.steps}-seed${seed}`,
+  embedder: packed?.embedder ?? options.embedder,
+  input: packed?.input ?? "embedding",
   resolverVersion: RESOLVER_VERSION,
   trainingEpoch: 0,
   created,
   expires: created + days * 86_400_000,
-  gate: { note: "weights drawn from a seed, not trained" },
+  gate: { note: packed ? "exported by hand, seen by no gate" : "drawn from a seed, not trained" },
   random,
   signer,
   subtle: crypto.subtle,
@@ -104,7 +111,7 @@ const setting = `${signer.publicKey.id}:${signer.publicKey.publicKey}`;
 if (options.json)
   console.log(
     JSON.stringify({
-      seed,
+      ...(packed ? { policy: options.policy } : { seed }),
       out,
       version,
       previous: manifest.previous,
@@ -118,7 +125,7 @@ if (options.json)
 else {
   const rows: readonly (readonly [string, string])[] = [
     ["policy", `${manifest.name}, version ${version}, after ${last === 0 ? "none" : last}`],
-    ["weights", `seed ${seed}, untrained`],
+    ["weights", options.policy ?? `seed ${seed}, untrained`],
     ["blob", `${blobKey(manifest.blob.sha256)} (${manifest.blob.size} bytes)`],
     ["manifest", `${manifestKey(version)}, expires ${new Date(manifest.expires).toISOString()}`],
     ["pointer", `${POINTER_KEY} -> ${version}`],
@@ -151,6 +158,14 @@ async function goldenDifference(bytes: Uint8Array, of: Manifest): Promise<number
   }
   await session.release();
   return worst;
+}
+
+function readPolicy(file: string): PackedPolicy {
+  try {
+    return unpackPolicy(readFileSync(file));
+  } catch (error) {
+    return refuse(`${file}: ${error instanceof Error ? error.message : String(error)}`, USAGE);
+  }
 }
 
 function wholeNumber(name: string, value: string): number {

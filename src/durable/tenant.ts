@@ -35,7 +35,14 @@ export interface Tenant {
   readonly settings: TenantSettings;
 }
 
-export type KeyScope = "infer" | "feedback" | "admin:read" | "admin:write" | "trainer";
+export type KeyScope =
+  | "infer"
+  | "feedback"
+  // Feedback that says how likely its answer was to be judged, and so weighs for all that were not.
+  | "judge"
+  | "admin:read"
+  | "admin:write"
+  | "trainer";
 
 export interface VerifiedKey {
   readonly keyId: string;

@@ -12,7 +12,7 @@ import { PRODUCT_TRAINING } from "./config.ts";
 import { lockDirectory } from "./directory-lock.ts";
 import { type EdgeClient } from "./edge-client.ts";
 import { type Backend } from "./graph/backend.ts";
-import { bucketOf, type Offer, Publisher } from "./live-policy.ts";
+import { bucketOf, type Offer, Publisher, servingVersion } from "./live-policy.ts";
 import { LiveRounds } from "./live-rounds.ts";
 import { type LiveEvent, endLine, startLine, updateLine, watched } from "./live-lines.ts";
 import { fromCheckpoint, type LiveTraining, NOTHING_YET, toCheckpoint } from "./live-state.ts";
@@ -110,7 +110,8 @@ async function run(options: LiveOptions): Promise<LiveResult> {
       tenant: null,
       embedder: purpose.embedder,
       resolverVersion: RESOLVER_VERSION,
-      version: published,
+      // Behind what serves: a version on trial, or one that was taken out, makes no experience older.
+      version: servingVersion(rounds.state.log),
       maxLag: config.maxLag,
       actions: purpose.network.actions,
       waitMs: options.labelWaitMs,

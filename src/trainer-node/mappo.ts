@@ -55,6 +55,8 @@ export interface MappoOptions {
   readonly updates: number;
   /** To go on from. */
   readonly state?: MappoState;
+  /** What the actor begins with, in place of random weights. */
+  readonly actor?: Weights;
 }
 
 export class Mappo {
@@ -82,7 +84,11 @@ export class Mappo {
       config,
       backend,
       state ?? {
-        tensors: new Map([...initialActor(config.network, random), ...initialCritic(random)]),
+        tensors: new Map([
+          ...initialActor(config.network, random),
+          ...initialCritic(random),
+          ...(options.actor ?? []),
+        ]),
         steps: 0,
       },
     );

@@ -1,10 +1,11 @@
 // Experiences from the simulator: agents act in slots with the newest weights, one episode after another.
 import { type ActionNames, TWO_WAY } from "../policy/action.ts";
-import { encodeFloats, roundToHalf } from "../policy/half.ts";
+import { encodeFloats } from "../policy/half.ts";
 import { Random } from "../policy/random.ts";
 import { paperReward } from "../policy/reward.ts";
 import { type TrainingConfig } from "./config.ts";
 import { type Counterfactual, type Demonstration, demonstrationsFrom } from "./demonstrations.ts";
+import { jittered } from "./jitter.ts";
 import { type RoundFigures } from "./metrics.ts";
 import { ReuseLedger, drawOmega, insertionBonus, shareReward, utilityAt } from "./reward.ts";
 import { type RolloutBuffer } from "./rollout-buffer.ts";
@@ -19,6 +20,8 @@ export interface SimulatedRoundsOptions {
   readonly environment: (pass: number) => Environment;
   readonly seed: number;
   readonly demonstrations?: readonly Demonstration[];
+  /** Families of questions that are asked and answered as all others, and never learnt from. */
+  readonly isWithheld?: (family: string) => boolean;
 }
 
 export class SimulatedRounds implements ExperienceSource {
@@ -91,7 +94,7 @@ export class SimulatedRounds implements ExperienceSource {
       config.teamShare,
     );
     for (const [i, { experience }] of done.entries()) {
-      if (experience === null) continue;
+      if (experience === null || this.#options.isWithheld?.(slot[i]!.request.family)) continue;
       const { region, at, action, mu, probs, policyVersion } = experience;
       buffer.add({
         ...requests[i]!,
@@ -136,18 +139,6 @@ export class SimulatedRounds implements ExperienceSource {
     const { omegaMin, omegaMax } = this.#options.config;
     return omegaMin === omegaMax ? omegaMin : drawOmega(this.#random, omegaMin, omegaMax);
   }
-}
-
-/** (f + noise) / |f + noise|, rounded as everything that is fed. */
-function jittered(f: Float32Array, length: number, random: Random): Float32Array {
-  // An embedding that is all zeros means that there is none.
-  if (length === 0 || f.every((value) => value === 0)) return f;
-  const scale = length / Math.sqrt(f.length);
-  const moved = f.map((value) => value + scale * random.normal());
-  let squares = 0;
-  for (const value of moved) squares += value ** 2;
-  const size = Math.sqrt(squares);
-  return roundToHalf(moved.map((value) => value / size));
 }
 
 function figuresOf(executed: readonly Executed[], { omega }: TrainingConfig): RoundFigures {

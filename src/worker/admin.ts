@@ -6,7 +6,14 @@ import { type World } from "./bindings.ts";
 import { readJsonBody } from "./openai/body.ts";
 import { GatewayError, unknownUrl } from "./openai/errors.ts";
 
-const SCOPES: readonly KeyScope[] = ["infer", "feedback", "admin:read", "admin:write", "trainer"];
+const SCOPES: readonly KeyScope[] = [
+  "infer",
+  "feedback",
+  "judge",
+  "admin:read",
+  "admin:write",
+  "trainer",
+];
 
 /** @throws 404 when the deployment has no admin token, 401 when the presented one differs */
 async function requireAdmin(world: World): Promise<void> {

@@ -34,7 +34,7 @@ const LOCAL_KEY: VerifiedKey = {
       shareExperiences: true,
     },
   },
-  scopes: ["infer", "feedback"],
+  scopes: ["infer", "feedback", "judge"],
 };
 
 export interface AuthPorts {

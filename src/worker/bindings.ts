@@ -133,7 +133,7 @@ export function worldOf(
       },
     },
     link: (of, tenant) => objectNamed(regionObjectName(of, tenant), of.locationHint),
-    policy: loadedPolicy,
+    policy: (versions) => loadedPolicy(versions, env),
     policyStatus,
     refreshPolicies: (serving) => refreshPolicies(serving, env),
     callModel: (call) => callModel(call, config, env, now),

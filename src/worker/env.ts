@@ -12,6 +12,8 @@ export interface Env {
   readonly TENANTS: DurableObjectNamespace<Tenants>;
   readonly STORE: R2Bucket;
   readonly ASSETS: Fetcher;
+  /** "greedy": a fixed rule serves until a policy is published, in place of the built-in network. */
+  readonly BASELINE?: string;
   /** The configuration document (config.ts), a JSON object or string; embedded defaults when unset. */
   readonly VELO?: unknown;
   /** Secrets. An unset secret turns its routes off. */

@@ -24,6 +24,9 @@ export async function feedback(world: World): Promise<Response> {
   const sampling = json["sampling_probability"];
   if (sampling !== undefined && !(typeof sampling === "number" && sampling > 0 && sampling <= 1))
     throw invalid("sampling_probability", "must be a number above 0 and up to 1");
+  // One such word counts for many answers that nobody judged: not every user of an application may say it.
+  if (sampling !== undefined && !key.scopes.includes("judge"))
+    throw new GatewayError("permission_denied", 'This API key lacks the scope "judge".');
 
   const desk = ports.isolate.desk(regionObjectName(region, key.tenant.id));
   const recent = ports.isolate.decisions.get(`${key.tenant.id}|${decision}`);
@@ -33,7 +36,7 @@ export async function feedback(world: World): Promise<Response> {
       labelId: `${decision}:${key.keyId}`,
       expId: decision,
       tenant: key.tenant.id,
-      source: "feedback",
+      source: sampling === undefined ? "feedback" : "judge",
       correct: correctness(json),
       weight: 1,
       ...(recent?.rowId !== undefined && { rowId: recent.rowId }),

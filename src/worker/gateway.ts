@@ -4,6 +4,7 @@ import { type VerifiedKey } from "../durable/tenant.ts";
 import { languageOf } from "../policy/cache/language.ts";
 import { normaliseQuestion } from "../policy/cache/question.ts";
 import { type Decision, decide } from "../policy/decide.ts";
+import { FIXED_RULE } from "../policy/network/greedy.ts";
 import { buildObservation } from "../policy/observation.ts";
 import { serveStored } from "./answers-from-cache.ts";
 import { askModel } from "./answers-from-model.ts";
@@ -293,8 +294,8 @@ async function propose(life: Life, found: LookUp, serve: boolean): Promise<Decis
   const { config, embedder } = ports;
   const wanted = ports.policy(versionsFor(life));
   const knots = life.desk.knotsOf(embedder.id);
-  // A policy that knows no embedder cannot read its distances without a scale: the built-in rule serves until there is one.
-  const policy = wanted.input === "quantiles" && knots === null ? ports.policy([0]) : wanted;
+  // A policy that knows no embedder cannot read its distances without a scale: the fixed rule serves until there is one.
+  const policy = wanted.input === "quantiles" && knots === null ? FIXED_RULE : wanted;
   const observation = buildObservation(
     found.embedding,
     found.candidates,

@@ -4,6 +4,7 @@
 import { type Bytes } from "../policy/network/bytes.ts";
 import { type Manifest, blobKey, inputOf, manifestKey } from "../policy/network/manifest.ts";
 import {
+  type GoldenNumbers,
   type PublicKey,
   type Refusal,
   type Subtle,
@@ -14,6 +15,12 @@ import {
 } from "../policy/network/manifest-gate.ts";
 import { NetworkPolicy, type Session } from "../policy/network/network-policy.ts";
 import { type Policy } from "../policy/network/policy.ts";
+
+/** A model file, and inputs with the logits that a runtime must reproduce before it serves. */
+export interface RuntimeModel {
+  readonly bytes: Bytes;
+  readonly golden: readonly GoldenNumbers[];
+}
 
 /** A runtime that computes faster than the TypeScript pass once it has booted. */
 export interface Accelerator {
@@ -33,6 +40,8 @@ export interface PolicySource {
   readonly keys: readonly PublicKey[];
   /** Serves until a policy has been published, and when none can be loaded. */
   readonly baseline: Policy;
+  /** The baseline's own model for the accelerator, when it is a network. */
+  readonly baselineModel?: () => RuntimeModel;
   /** Embedder in use: a policy made for another one is not taken. */
   readonly embedder: string;
   readonly accelerator: Accelerator | null;
@@ -51,10 +60,10 @@ export type LoadProblem =
 export interface PolicyStatus {
   readonly version: number;
   readonly name: string;
-  /** Whether the accelerator computes; false for the baseline, which needs none. */
+  /** Whether the accelerator computes; false for a fixed rule, which needs none. */
   readonly accelerated: boolean;
   readonly swaps: number;
-  /** Every published policy that is ready to serve. */
+  /** Every network that is ready to serve. */
   readonly loaded: readonly {
     readonly version: number;
     readonly name: string;
@@ -71,8 +80,8 @@ const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 300_000;
 /** A policy that no region object has asked for during this time is released. */
 const UNWANTED_AFTER_MS = 60_000;
-/** Policies held at once, however many shards are at different points of a rollout. */
-const MAX_LOADED = 4;
+/** Networks held at once, however many shards are at different points of a rollout; the baseline is one of them. */
+const MAX_LOADED = 5;
 /** Versions whose failures are remembered. */
 const MAX_FAILED = 16;
 /** Tries to bring a policy into the accelerator before it stays with the TypeScript pass. */
@@ -100,8 +109,7 @@ interface Loaded {
 }
 
 interface Pending {
-  readonly manifest: Manifest;
-  readonly model: Bytes;
+  readonly model: () => RuntimeModel;
   tries: number;
 }
 
@@ -120,7 +128,14 @@ export class PublishedPolicy {
 
   constructor(source: PolicySource) {
     this.#source = source;
-    this.#current = source.baseline;
+    const { baseline, baselineModel: model, accelerator } = source;
+    this.#current = baseline;
+    if (baseline instanceof NetworkPolicy && model !== undefined)
+      this.#loaded.set(baseline.version, {
+        policy: baseline,
+        pending: accelerator && { model, tries: 0 },
+        wantedAt: Number.POSITIVE_INFINITY,
+      });
   }
 
   get current(): Policy {
@@ -145,7 +160,7 @@ export class PublishedPolicy {
     const wanted = [stable ?? this.#current.version, candidate].filter((v) => v !== null);
     for (const version of wanted) {
       const loaded = this.#loaded.get(version);
-      if (loaded) loaded.wantedAt = now;
+      if (loaded) loaded.wantedAt = Math.max(loaded.wantedAt, now);
     }
     this.#swap(wanted[0]!);
     await this.#release(now);
@@ -159,7 +174,7 @@ export class PublishedPolicy {
         if (this.#policyOf(version) === null) await this.#bring(version, load);
         if (load !== this.#load) return;
         this.#swap(wanted[0]!);
-        await this.#accelerate(version);
+        await this.#accelerate(version, load);
         this.#failed.delete(version);
       } catch (error) {
         this.#note(version, error instanceof LoadError ? error.problem : "read-failed");
@@ -209,11 +224,12 @@ export class PublishedPolicy {
       forward: checked.value,
       input: inputOf(manifest),
     });
-    const pending: Pending = { manifest, model, tries: 0 };
+    const golden = manifest.golden.map(goldenNumbers);
+    const pending: Pending = { model: () => ({ bytes: model, golden }), tries: 0 };
     // A runtime that is up makes its session before the policy serves. One that has yet to boot, or is broken, keeps no one
     // waiting: the file has passed every check, and the TypeScript pass can serve it.
     const session = this.#source.accelerator?.up
-      ? await this.#session(pending).catch(nullWhenFailed)
+      ? await this.#session(pending.model()).catch(nullWhenFailed)
       : null;
     if (session !== null) policy.accelerate(session);
     if (load !== this.#load) return policy.retire();
@@ -263,12 +279,14 @@ export class PublishedPolicy {
   }
 
   /** Boots the accelerator when it is not up, and moves a policy into it. */
-  async #accelerate(version: number): Promise<void> {
+  async #accelerate(version: number, load: number): Promise<void> {
     const loaded = this.#loaded.get(version);
     const pending = loaded?.pending;
     if (!loaded || !pending) return;
     if (++pending.tries >= MAX_ACCELERATIONS) loaded.pending = null;
-    const session = await this.#session(pending);
+    const session = await this.#session(pending.model());
+    // A load that was thought dead, and woke up after another one has done its work.
+    if (load !== this.#load) return session.release();
     loaded.policy.accelerate(session);
     loaded.pending = null;
     // Released while the session was being made: it goes the same way.
@@ -276,15 +294,14 @@ export class PublishedPolicy {
   }
 
   /** A session that has reproduced the golden vectors. */
-  async #session({ manifest, model }: Pick<Pending, "manifest" | "model">): Promise<Session> {
+  async #session({ bytes, golden }: RuntimeModel): Promise<Session> {
     let session: Session;
     try {
-      session = await this.#source.accelerator!.createSession(model);
+      session = await this.#source.accelerator!.createSession(bytes);
     } catch {
       throw new LoadError("accelerator-failed");
     }
-    for (const vector of manifest.golden) {
-      const { noise, logits, ...observation } = goldenNumbers(vector);
+    for (const { noise, logits, ...observation } of golden) {
       const output = await session.run(observation, noise).catch(() => null);
       if (output !== null && agrees(output.logits, logits)) continue;
       await session.release();

@@ -2,11 +2,13 @@
 // fast the simulated world runs, for a fixed threshold and for a network, and how the baselines do in it.
 // --tokens: length of every answer instead of its reference's. --rate: arrivals per second; at 10 many questions come while
 // the first answer to their family is still being made, which hides hits and wrong hits alike.
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { hashEmbed } from "../../src/dev/embedding.ts";
 import { embedderProfile } from "../../src/policy/embedders.ts";
 import { Forward } from "../../src/policy/network/forward.ts";
 import { DEFAULT_NETWORK } from "../../src/policy/network/layout.ts";
+import { unpackPolicy } from "../../src/policy/network/packed-weights.ts";
 import { NetworkPolicy } from "../../src/policy/network/network-policy.ts";
 import {
   alwaysCache,
@@ -21,6 +23,7 @@ import { loadDataDirectory } from "../../src/trainer-node/simulator/data-directo
 import { Environment } from "../../src/trainer-node/simulator/environment.ts";
 import { geometrySource } from "../../src/trainer-node/simulator/geometry.ts";
 import { type Half, loadBundled, onlyHalf } from "../../src/trainer-node/simulator/groups.ts";
+import { knotsOf } from "../../src/trainer-node/simulator/knots.ts";
 import { regretOf } from "../../src/trainer-node/simulator/regret.ts";
 import {
   pairedDifference,
@@ -103,12 +106,16 @@ const speed = [
 ];
 
 const percent = (share: number | null): number => (share === null ? Number.NaN : 100 * share);
-const describe = (score: Score, base: Score): (string | number)[] => {
+const difference = (score: Score, base: Score): string => {
   const { mean, interval } = pairedDifference(score, base);
+  return `${mean.toFixed(4)} (${interval.low.toFixed(4)} to ${interval.high.toFixed(4)})`;
+};
+const describe = (score: Score, base: Score, rule: Score): (string | number)[] => {
   return [
     score.player,
     score.meanUtility.toFixed(4),
-    `${mean.toFixed(4)} (${interval.low.toFixed(4)} to ${interval.high.toFixed(4)})`,
+    difference(score, base),
+    difference(score, rule),
     percent(score.exactHits / score.requests),
     percent(score.semanticHits / score.requests),
     percent(score.shouldHits.share),
@@ -136,7 +143,27 @@ for (const player of players) {
   say(player.name);
   scores.set(player.name, await play(worldOf(measured)(), player));
 }
+// What the gateway brings along.
+const knots = await knotsOf(worldOf(calibration)());
+for (const file of ["hash-ngram-768", "any-embedder"]) {
+  const {
+    name,
+    network: config,
+    weights,
+    input,
+  } = unpackPolicy(readFileSync(new URL(`../../data/policies/${file}.bin`, import.meta.url)));
+  const forward = new Forward(config, weights);
+  const player = playerOf(new NetworkPolicy({ version: 0, name, forward, input }));
+  say(`${file} (${name})`);
+  const world = new Environment({
+    source: measured,
+    seed,
+    ...(input === "quantiles" && knots !== null && { knots }),
+  });
+  scores.set(file, { ...(await play(world, player)), player: file });
+}
 const base = scores.get(alwaysModel.name)!;
+const greedyScore = scores.get(shippedDefault.name)!;
 const regret = await regretOf(worldOf(measured)(), shippedDefault);
 const losses = [regret.wrongHits, regret.keptBackByPolicy, regret.keptBackByGuards];
 const total = losses.reduce((sum, { perRequest }) => sum + perRequest, 0);
@@ -160,6 +187,7 @@ const tables: Table[] = [
       "policy",
       "mean U",
       "against always-model (95 %)",
+      "against the fixed rule (95 %)",
       "exact",
       "semantic",
       "should-hits",
@@ -169,7 +197,7 @@ const tables: Table[] = [
       "delay s",
       "p95",
     ],
-    rows: [...scores.values()].map((score) => describe(score, base)),
+    rows: [...scores.values()].map((score) => describe(score, base, greedyScore)),
   },
   {
     title: "what the shipped default loses against an ideal choice",

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type Gateway, startGateway } from "../../scripts/local/gateway.ts";
 import { type ModelServer, startModelServer } from "../../scripts/local/model-server.ts";
 import { type Group, loadBundled } from "../../src/trainer-node/simulator/groups.ts";
-import { cacheResult, control, LOCAL_KEY, post } from "../support/gateway-client.ts";
+import { cacheResult, control, LOCAL_KEY, makeTenant, post } from "../support/gateway-client.ts";
 import { type PlainModel, startPlainModel } from "../support/plain-model.ts";
 
 /** Groups with a changed number and, most of them, a rephrasing that the built-in embedder recognises. */
@@ -362,6 +362,9 @@ describe("what else clients rely on", () => {
     expect((await say({ ...judged, sampling_probability: 0.05 })).status).toBe(202);
     expect((await say({ ...judged, sampling_probability: 0 })).status).toBe(400);
     expect((await say({ ...judged, sampling_probability: 1.01 })).status).toBe(400);
+    // A user's key has no say about answers that nobody judged.
+    const { key: users } = await makeTenant(gateway, {});
+    expect((await say({ ...judged, sampling_probability: 0.05 }, users)).status).toBe(403);
     expect((await say({ decision_id: "d1", score: 1 })).status).toBe(400);
     expect((await say({ decision_id: decision, score: 1 }, "sk-wrong")).status).toBe(401);
     await expect

@@ -20,6 +20,12 @@ export function greedyPolicy(theta: number): Policy {
   };
 }
 
+/**
+ * Proposes the cache for any row on the same topic (cosine 0.55). Serves where no network does: none was trained, or the
+ * embedder's distances have no scale yet.
+ */
+export const FIXED_RULE: Policy = greedyPolicy(0.95);
+
 /** Distances are the first row of c; a missing row has distance 2. */
 function nearestDistance({ c }: Observation): number {
   let nearest = Infinity;

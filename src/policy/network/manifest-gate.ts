@@ -170,6 +170,15 @@ export async function sha256(bytes: Bytes, subtle: Subtle): Promise<string> {
   return toHex(new Uint8Array(await subtle.digest("SHA-256", bytes)));
 }
 
+/** A golden vector as numbers: [768], [30], one, [T+1, A], [A]. */
+export interface GoldenNumbers {
+  readonly f: Float32Array;
+  readonly c: Float32Array;
+  readonly omega: number;
+  readonly noise: Float32Array;
+  readonly logits: Float32Array;
+}
+
 /** Whether logits are those of a golden vector. */
 export function agrees(logits: Float32Array, golden: Float32Array): boolean {
   return golden.every(
@@ -177,7 +186,7 @@ export function agrees(logits: Float32Array, golden: Float32Array): boolean {
   );
 }
 
-export function goldenNumbers(vector: GoldenVector) {
+export function goldenNumbers(vector: GoldenVector): GoldenNumbers {
   return {
     f: decodeFloats(vector.f),
     c: decodeFloats(vector.c),

@@ -4,12 +4,14 @@ import { packHalf, unpackHalf } from "../half.ts";
 import { type Bytes, fromAscii, toAscii } from "./bytes.ts";
 import { type NetworkConfig, type Weights, elements, parameterShapes } from "./layout.ts";
 import { canonicalJson, parseAscii } from "./manifest.ts";
+import { type PolicyInput } from "./policy.ts";
 
 export interface PackedPolicy {
   /** For headers and receipts, e.g. "dlrs-l10". */
   readonly name: string;
   /** Embedder it was trained with, or "*". */
   readonly embedder: string;
+  readonly input: PolicyInput;
   readonly network: NetworkConfig;
   readonly weights: Weights;
 }
@@ -18,8 +20,8 @@ const FORMAT = "velo-policy-1";
 const NEW_LINE = 10;
 
 /** Throws RangeError when a weight is missing, has another size, or does not fit into fp16. */
-export function packPolicy({ name, embedder, network, weights }: PackedPolicy): Bytes {
-  const head = fromAscii(`${canonicalJson({ format: FORMAT, name, embedder, network })}\n`);
+export function packPolicy({ name, embedder, input, network, weights }: PackedPolicy): Bytes {
+  const head = fromAscii(`${canonicalJson({ format: FORMAT, name, embedder, input, network })}\n`);
   const parts = [head];
   for (const [parameter, dims] of parameterShapes(network)) {
     const values = weights.get(parameter);
@@ -44,7 +46,7 @@ export function unpackPolicy(bytes: Uint8Array): PackedPolicy {
   const head = end > 0 && toAscii(bytes.subarray(0, end)) !== null;
   const fields = head ? parseAscii(bytes.subarray(0, end)) : null;
   if (!isHead(fields)) throw new RangeError("these bytes are no packed policy");
-  const { name, embedder, network } = fields;
+  const { name, embedder, input, network } = fields;
   const shapes = parameterShapes(network);
   let at = end + 1;
   const size = [...shapes.values()].reduce((sum, dims) => sum + 2 * elements(dims), 0);
@@ -56,11 +58,11 @@ export function unpackPolicy(bytes: Uint8Array): PackedPolicy {
     weights.set(parameter, unpackHalf(new DataView(bytes.buffer, bytes.byteOffset + at, length)));
     at += length;
   }
-  return { name, embedder, network, weights };
+  return { name, embedder, input, network, weights };
 }
 
 /** Our own file: its format line is checked, its fields are trusted. */
 const isHead = (
   value: unknown,
-): value is Pick<PackedPolicy, "name" | "embedder" | "network"> & { readonly format: string } =>
+): value is Omit<PackedPolicy, "weights"> & { readonly format: string } =>
   typeof value === "object" && value !== null && "format" in value && value.format === FORMAT;

@@ -36,6 +36,8 @@ export interface EnvironmentOptions {
   readonly epsilon?: number;
   /** Price of time, omega = phi2 / phi1; the policy is fed its logarithm. */
   readonly omega?: number;
+  /** Distances at equal quantiles (distance-quantiles.ts): the policy is fed these scales and no embedding. */
+  readonly knots?: readonly number[];
   readonly augment?: boolean;
   readonly ttlSeconds?: number;
   /** Rows that a region may hold, and how long a new one is safe from eviction. */
@@ -230,7 +232,13 @@ export class Environment {
       request,
       agent: this.regions.indexOf(request.region),
       at,
-      observation: buildObservation(embedding, candidates, Math.log10(this.omega), this.mode),
+      observation: buildObservation(
+        embedding,
+        candidates,
+        Math.log10(this.omega),
+        this.mode,
+        this.#options.knots,
+      ),
       candidates,
       counterfactual: () => {
         const right = candidates.find((row) => this.#consequences.isRight(request, row, at));

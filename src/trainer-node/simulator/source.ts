@@ -77,6 +77,11 @@ export interface WorkloadSourceOptions {
   readonly delays?: DelayAssumptions;
   /** Tokens of an answer; a reference is counted as the local model server does it. */
   readonly answerTokens?: (request: WorkloadRequest) => number;
+  /**
+   * A shorter answer takes as long as one of so many tokens. References are often one word, while models explain: an hour of
+   * a public chat service had 211 tokens on average (Azure LLM inference trace 2023, conversations).
+   */
+  readonly minDelayTokens?: number;
 }
 
 /** Length of an answer without a reference. */
@@ -97,6 +102,7 @@ export function workloadSource({
   delays = DEFAULT_DELAYS,
   answerTokens = ({ reference_answer: answer }) =>
     answer === undefined ? USUAL_TOKENS : countTokens(answer),
+  minDelayTokens = USUAL_TOKENS,
 }: WorkloadSourceOptions): RequestSource {
   const families = new Map(groups.map(({ id, family }) => [id, family]));
   const vectors = new Map<string, Float32Array>();
@@ -124,7 +130,8 @@ export function workloadSource({
     paperQuality: (handling, right) =>
       handling === "C" || right ? PRODUCT_WEIGHTS.acceptedQuality : PRODUCT_WEIGHTS.wrongQuality,
     edgeDelay,
-    modelSeconds: (request, random) => delaySampler(delays, random.next())(request.tokensOut).total,
+    modelSeconds: ({ tokensOut }, random) =>
+      delaySampler(delays, random.next())(Math.max(minDelayTokens, tokensOut)).total,
     notesSeconds: () => NOTES_SECONDS,
     congestion: 0,
   };

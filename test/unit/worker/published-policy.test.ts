@@ -1,7 +1,8 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { greedyPolicy } from "../../../src/policy/network/greedy.ts";
 import { POINTER_KEY, blobKey, manifestKey } from "../../../src/policy/network/manifest.ts";
-import { type Session } from "../../../src/policy/network/network-policy.ts";
+import { goldenNumbers } from "../../../src/policy/network/manifest-gate.ts";
+import { NetworkPolicy, type Session } from "../../../src/policy/network/network-policy.ts";
 import { type Release, publish } from "../../../src/trainer-node/publish.ts";
 import {
   type Accelerator,
@@ -318,6 +319,55 @@ describe("PublishedPolicy", () => {
       // A manifest and a blob each.
       expect(reads.length).toBe(6);
       expect(policy.status().problems).toEqual({});
+    });
+  });
+
+  describe("with a built-in network", () => {
+    const baseline = () =>
+      new NetworkPolicy({ version: 0, name: "built-in", forward: seededForward(9) });
+    const baselineModel = () => {
+      const numbers = goldenNumbers(releases[0]!.manifest.golden[0]!);
+      const { logits } = seededForward(9).run(numbers.f, numbers.c, numbers.omega, numbers.noise);
+      return { bytes: new Uint8Array(), golden: [{ ...numbers, logits }] };
+    };
+
+    it("serves it at once, and by the runtime from the first refresh on", async () => {
+      const { runtime, open } = accelerator(9);
+      const policy = loader({ baseline: baseline(), baselineModel, accelerator: runtime });
+      expect(policy.current.name).toBe("built-in");
+      expect(policy.status().accelerated).toBe(false);
+      await policy.refresh(null);
+      expect(policy.status()).toMatchObject({ version: 0, accelerated: true });
+      expect(open.sessions).toBe(1);
+      expect(reads).toEqual([]);
+      const { logits } = await policy.current.infer(observation);
+      expect(logits).toEqual(logitsOf(9));
+    });
+
+    it("keeps it beside published ones, however long nobody asks for it", async () => {
+      const { runtime } = accelerator(9);
+      const built = baseline();
+      const policy = loader({ baseline: built, baselineModel, accelerator: runtime });
+      await policy.refresh(0);
+      for (const release of releases) await publish(release, bucket);
+      await policy.refresh(1);
+      clock += 600_000;
+      await policy.refresh(1);
+      await policy.refresh(0);
+      expect(policy.current).toBe(built);
+      expect(policy.status().accelerated).toBe(true);
+    });
+
+    it("computes it in TypeScript when the runtime does not reproduce it", async () => {
+      const { runtime, open } = accelerator(9, { error: 0.01 });
+      const policy = loader({ baseline: baseline(), baselineModel, accelerator: runtime });
+      await policy.refresh(null);
+      expect(policy.status()).toMatchObject({
+        version: 0,
+        accelerated: false,
+        problems: { "accelerator-disagrees": 1 },
+      });
+      expect(open.sessions).toBe(0);
     });
   });
 

@@ -8,14 +8,20 @@ import { Random } from "../../../../src/policy/random.ts";
 const SEED = 11;
 const random = new Random(SEED);
 const weights: Weights = initialWeights(DEFAULT_NETWORK, { normal: () => random.normal() });
-const policy = { name: "dlrs-l10", embedder: "velo/hash", network: DEFAULT_NETWORK, weights };
+const head = {
+  name: "dlrs-l10",
+  embedder: "velo/hash",
+  input: "embedding",
+  network: DEFAULT_NETWORK,
+} as const;
+const policy = { ...head, weights };
 
 describe(`a packed policy (seed ${SEED})`, () => {
   const bytes = packPolicy(policy);
 
   it("comes back with its weights rounded to fp16", () => {
     const { weights: back, ...rest } = unpackPolicy(bytes);
-    expect(rest).toEqual({ name: "dlrs-l10", embedder: "velo/hash", network: DEFAULT_NETWORK });
+    expect(rest).toEqual(head);
     expect([...back.keys()]).toEqual([...weights.keys()]);
     for (const [name, values] of weights) expect(back.get(name)).toEqual(roundToHalf(values));
   });
