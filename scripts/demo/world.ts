@@ -3,7 +3,6 @@ import { hashEmbed } from "../../src/dev/embedding.ts";
 import { embedderProfile } from "../../src/policy/embedders.ts";
 import { Environment } from "../../src/trainer-node/simulator/environment.ts";
 import { type RequestSource, workloadSource } from "../../src/trainer-node/simulator/source.ts";
-import { DEFAULT_DELAYS, delaySampler } from "../../src/trainer-node/simulator/delays.ts";
 import { roughTokens } from "../local/chat-wire.ts";
 import { type Stream } from "../replay/stream.ts";
 
@@ -11,25 +10,16 @@ export const REGIONS = ["us", "eu", "asia"] as const;
 
 export const EMBEDDER = embedderProfile("velo/hash-ngram-768");
 
-/**
- * Questions, answers and delays as over HTTP: an answer takes at least as long as one of `minDelayTokens` tokens. That is
- * what models that explain their results wrote on average (Azure LLM inference trace 2023, conversations: 211 tokens).
- */
+/** Questions, answers and delays as over HTTP. */
 export function simulated(stream: Stream, minDelayTokens: number): RequestSource {
-  const source = workloadSource({
+  return workloadSource({
     requests: stream.requests,
     groups: stream.known,
     embedder: EMBEDDER,
     embed: hashEmbed,
     answerTokens: (request) => roughTokens(stream.answerTo(request)).length,
+    minDelayTokens,
   });
-  return {
-    ...source,
-    modelSeconds({ tokensOut }, random) {
-      const sample = delaySampler(DEFAULT_DELAYS, random.next());
-      return sample(Math.max(minDelayTokens, tokensOut)).total;
-    },
-  };
 }
 
 /** Always the same world: what is random about a request depends on the seed and its place in the stream alone. */
