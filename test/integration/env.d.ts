@@ -5,4 +5,8 @@ declare global {
   namespace Cloudflare {
     interface Env extends DevEnv {}
   }
+  /** Variables of the shell that begin with VITE_ reach tests inside workerd this way. */
+  interface ImportMeta {
+    readonly env: Readonly<Record<string, string | undefined>>;
+  }
 }
