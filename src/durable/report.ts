@@ -1,6 +1,7 @@
 // What isolates and the region object say to each other. An isolate sends reports off the request's path; the reply
 // carries everything it must know. The region object is never called before a response.
 import { type Experience, type Outcome } from "../policy/experience.ts";
+import { type SliceOrders } from "../policy/cache/slice.ts";
 import { type RolloutView, type ServingPolicies } from "./rollout.ts";
 
 /**
@@ -47,6 +48,17 @@ export interface Label {
   /** The row the decision used and its distance, when it used one. */
   readonly rowId?: string;
   readonly distance?: number;
+  /** The scorer's matchDistance for this row and request, and the scorer's id; left out where none scored. */
+  readonly match?: number;
+  readonly scorer?: string;
+  /**
+   * What became of the row: its answer was served (also when left out), or it would have been and the model answered
+   * instead (to learn, or because its slice is closed), or it was refused. The first two count for the slice's share of
+   * wrong answers; all three teach the row.
+   */
+  readonly reuse?: "served" | "withheld" | "refused";
+  /** US dollars spent on getting this word: a second model call, a judge. Counts against the label budget. */
+  readonly costUsd?: number;
   /**
    * Probability with which the decision was chosen to be judged, whatever its answer was like, in (0, 1]. Left out for
    * a word that came by itself: those who speak up are not a fair sample.
@@ -106,6 +118,12 @@ export interface ReportReply {
   readonly tombstones: readonly string[];
   /** The embedder's own scale (distance-quantiles.ts), once the region knows it. */
   readonly distances?: { readonly embedder: string; readonly knots: readonly number[] };
+  /** Slices (`sliceOf`) that get no semantic hits until their record is better. */
+  readonly slicesOff?: readonly string[];
+  /** Tenants whose label budget is used up: no shadow request, no judge. */
+  readonly labelsPaused?: readonly string[];
+  /** What is known of slices beyond that; a slice that is not listed is young: `YOUNG_SLICE`. */
+  readonly slices?: Readonly<Record<string, SliceOrders>>;
   /** Records of this report that were not stored (storage is filling, invalid, too large); absent when none. */
   readonly dropped?: number;
 }

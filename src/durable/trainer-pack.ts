@@ -43,6 +43,7 @@ const OUTCOME_FIELDS: Fields<Outcome> = {
   costUsd: true,
   savedUsd: true,
   overheadUsd: true,
+  lang: true,
 };
 
 const LABEL_FIELDS: Fields<TrainerLabel> = {
@@ -54,6 +55,10 @@ const LABEL_FIELDS: Fields<TrainerLabel> = {
   weight: true,
   rowId: true,
   distance: true,
+  match: true,
+  scorer: true,
+  reuse: true,
+  costUsd: true,
   samplingProbability: true,
 };
 
@@ -115,6 +120,7 @@ export function readOutcome(value: unknown): Outcome | null {
     RESULTS.has(o.result) &&
     [o.delaySeconds, o.tokensIn, o.tokensOut].every((x) => isNumber(x) && x >= 0) &&
     [o.costUsd, o.savedUsd, o.overheadUsd].every(isNumber) &&
+    (o.lang === undefined || isId(o.lang)) &&
     isRecord(o.parts) &&
     Object.keys(o.parts).length <= MAX_PARTS &&
     Object.keys(o.parts).every(isId) &&
@@ -132,7 +138,9 @@ export function readLabel(value: unknown): TrainerLabel | null {
     isNumber(l.weight) &&
     l.weight >= 0 &&
     (l.rowId === undefined || isId(l.rowId)) &&
-    (l.distance === undefined || isNumber(l.distance)) &&
+    (l.scorer === undefined || isId(l.scorer)) &&
+    (l.reuse === undefined || REUSES.has(l.reuse)) &&
+    [l.distance, l.match, l.costUsd].every((x) => x === undefined || isNumber(x)) &&
     (l.samplingProbability === undefined ||
       (isNumber(l.samplingProbability) && l.samplingProbability > 0 && l.samplingProbability <= 1));
   return good ? only(value as unknown as TrainerLabel, LABEL_FIELDS) : null;
@@ -152,6 +160,7 @@ const SOURCES: ReadonlySet<unknown> = new Set<Label["source"]>([
   "judge",
   "human",
 ]);
+const REUSES: ReadonlySet<unknown> = new Set<Label["reuse"]>(["served", "withheld", "refused"]);
 const SUBS: ReadonlySet<unknown> = new Set<Experience["sub"]>(["A", "B", "C", "B_FALLBACK"]);
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 

@@ -56,4 +56,6 @@ export interface Outcome {
   readonly costUsd: number;
   readonly savedUsd: number;
   readonly overheadUsd: number;
+  /** Language of the request (`languageOf`), where it was read; its slice counts the request. */
+  readonly lang?: string;
 }

@@ -30,4 +30,8 @@ export interface Evidence {
   readonly labels: number;
   /** P(correct) at the centres of 32 equal bins over distance [0, 1.6], each in [0, 1]. */
   readonly alpha: readonly number[];
+  /** Whose matchDistance `alpha` is a function of; left out: of the distance itself. */
+  readonly scorer?: string;
+  /** Labels that said "wrong"; left out by releases that did not count them. */
+  readonly wrong?: number;
 }

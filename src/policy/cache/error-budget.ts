@@ -104,6 +104,10 @@ export function empiricalPrior(posteriors: readonly GridWeights[]): GridWeights 
 export interface BudgetLimits {
   /** The farthest distance at which a row without labels may be served. */
   readonly coldStartDistance: number;
+  /** The same for the scorer's matchDistance (tau_0). Left out: where the scorer itself claims 1 - deltaHit. */
+  readonly coldStartMatch?: number | undefined;
+  /** Id of the scorer that `matchDistance` comes from. */
+  readonly scorer?: string | undefined;
   /** Accepted share of wrong answers among semantic hits. */
   readonly deltaHit: number;
   /** Accepted share of wrong answers among all requests. */
@@ -125,23 +129,32 @@ export interface BudgetVerdict {
   readonly detail: string;
 }
 
+/** A row before the budget. Where there is a scorer, its `matchDistance` decides and `distance` keeps the hard floor. */
+export interface BudgetedRow extends Pick<Candidate, "distance" | "evidence"> {
+  /** sqrt(2 - 2 p), p = calibrated P(the stored answer fits the request). */
+  readonly matchDistance?: number | undefined;
+}
+
 /** Whether the row's record allows its answer to be served at this distance. */
-export function budgetVerdict(
-  candidate: Pick<Candidate, "distance" | "evidence">,
-  { coldStartDistance, deltaHit, deltaRequest }: BudgetLimits,
-): BudgetVerdict {
-  const { distance, evidence } = candidate;
+export function budgetVerdict(row: BudgetedRow, limits: BudgetLimits): BudgetVerdict {
+  const { evidence, matchDistance } = row;
+  const { deltaHit, deltaRequest } = limits;
+  const distance = matchDistance ?? row.distance;
+  const coldStartDistance =
+    matchDistance === undefined
+      ? limits.coldStartDistance
+      : (limits.coldStartMatch ?? Math.sqrt(2 * deltaHit));
   const labels = evidence?.labels ?? 0;
   const shown = distance.toFixed(3);
   // Written so that a NaN distance fails.
-  if (!(distance <= HARD_DISTANCE))
+  if (!(row.distance <= HARD_DISTANCE))
     return {
       pass: false,
       alpha: null,
       labels,
       threshold: HARD_DISTANCE,
       explore: 0,
-      detail: `distance ${shown} is beyond ${HARD_DISTANCE}, where no row is served`,
+      detail: `distance ${row.distance.toFixed(3)} is beyond ${HARD_DISTANCE}, where no row is served`,
     };
   if (evidence === undefined || labels === 0)
     return {
