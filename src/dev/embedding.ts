@@ -1,6 +1,6 @@
 // The built-in embedder: hashed words and character n-grams, no weights to load, any language, the same vector on every
 // machine. It sees spelling, not meaning: a rephrasing that shares no words with the original is far away from it.
-import { COMMON_WEIGHTS } from "./common-words.ts";
+import { COMMON_WEIGHTS } from "../policy/embedding/common-words.ts";
 import { mix, norm } from "./vector-math.ts";
 
 export const HASH_MODEL = "velo/hash-ngram-768";
