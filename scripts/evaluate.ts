@@ -1,0 +1,26 @@
+// npm run evaluate: how well the cache tells right answers from wrong ones, on pairs of questions, on a request stream, or on
+// a log of your own. --help lists the options; docs/evaluate.md explains the figures.
+import { InputError } from "../src/trainer-node/evaluation/json-lines.ts";
+import { WorkloadDataError } from "../src/trainer-node/simulator/groups.ts";
+import { type EvaluateOptions, parseEvaluateArgs, USAGE, UsageError } from "./evaluate/options.ts";
+import { evaluatePairs } from "./evaluate/pairs.ts";
+import { formatPairs } from "./evaluate/pairs-table.ts";
+
+async function evaluate(options: EvaluateOptions): Promise<string> {
+  const figures = await evaluatePairs(options);
+  return options.json ? JSON.stringify(figures, null, 2) : formatPairs(figures);
+}
+
+if (process.argv.includes("--help")) {
+  console.log(USAGE);
+} else {
+  try {
+    console.log(await evaluate(parseEvaluateArgs(process.argv.slice(2))));
+  } catch (error) {
+    if (error instanceof UsageError) console.error(`${error.message}\n\n${USAGE}`);
+    else if (error instanceof InputError || error instanceof WorkloadDataError)
+      console.error(error.message);
+    else throw error;
+    process.exitCode = 2;
+  }
+}
