@@ -44,6 +44,7 @@ export interface Label {
   readonly source: "feedback" | "regenerate" | "shadow" | "judge" | "human";
   /** 1 = acceptable, 0 = wrong. */
   readonly correct: 0 | 1;
+  /** Trust in the word, (0, 1]. 0: money was spent and nothing found out, so that only `costUsd` counts. */
   readonly weight: number;
   /** The row the decision used and its distance, when it used one. */
   readonly rowId?: string;

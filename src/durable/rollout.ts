@@ -302,7 +302,8 @@ function withLabels(state: RolloutState, labels: readonly Label[]): RolloutState
   const complained = new Set(state.complained);
   for (const label of labels) {
     const key = hitKey(label);
-    if (!hits.has(key)) continue;
+    // Without weight it is only a bill.
+    if (!hits.has(key) || label.weight === 0) continue;
     const isWrong = label.correct === 0;
     if (label.source === "feedback" || label.source === "regenerate") {
       if (!isWrong || complained.has(key)) continue;

@@ -25,6 +25,11 @@ export interface TenantSettings {
   /** Wrong answers per semantic hit and per request the tenant accepts. */
   readonly deltaHit: number;
   readonly deltaRequest: number;
+  /**
+   * Compare some answers with a second one, of the model and by the judge: questions and answers then also go to the
+   * judge's upstream. Without it nothing but what users do and say tells whether a hit was right.
+   */
+  readonly examine: boolean;
   /** Put the decision headers on responses. */
   readonly decisionHeaders: boolean;
 }
@@ -83,5 +88,6 @@ export const DEFAULT_SETTINGS: TenantSettings = {
   finishForCache: false,
   deltaHit: 0.02,
   deltaRequest: 0.01,
+  examine: false,
   decisionHeaders: true,
 };

@@ -95,7 +95,11 @@ type Omission =
   /** Records, not experiences: of exact hits, of decisions already learnt from, or of another tenant's decision. */
   | "outcome-without-decision"
   | "label-without-decision"
-  | "malformed-label";
+  | "malformed-label"
+  /** Of an answer that nobody got: it says what the row was worth, not what the decision was. */
+  | "label-of-another-answer"
+  /** Money was spent, and nothing found out. */
+  | "undecided-label";
 
 export interface Lessons {
   readonly lessons: readonly Lesson[];
@@ -175,7 +179,9 @@ function join(
   }
   for (const label of packs.flatMap((pack) => pack.labels)) {
     const decision = ownerOf(label);
-    if (!isLabel(label)) omit("malformed-label");
+    if (label.weight === 0) omit("undecided-label");
+    else if (!isLabel(label)) omit("malformed-label");
+    else if ((label.reuse ?? "served") !== "served") omit("label-of-another-answer");
     else if (decision) known.set(label.expId, { ...decision, labels: [...decision.labels, label] });
     else if (!refused.has(label.expId)) omit("label-without-decision");
   }

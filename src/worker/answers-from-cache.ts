@@ -4,6 +4,7 @@ import { type Life } from "./gateway.ts";
 import { type Answer } from "./openai/answer.ts";
 import { renderCompletion, renderStream } from "./openai/replay.ts";
 import { type StoredAnswer } from "./lookup/entries.ts";
+import { labelledRow } from "./satisfaction/row-match.ts";
 
 export function serveStored(life: Life, stored: StoredAnswer): Response {
   const { ports, record, request, desk, link } = life;
@@ -36,7 +37,7 @@ export function serveStored(life: Life, stored: StoredAnswer): Response {
   ports.isolate.decisions.set(`${record.tenant.id}|${record.id}`, {
     id: record.id,
     at: now,
-    ...(row && { rowId: row.id, distance: row.distance }),
+    row: row ? labelledRow(row, record.decision) : null,
   });
 
   if (!request.chat.stream) {

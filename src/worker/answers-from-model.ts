@@ -15,6 +15,7 @@ import { type StreamEnd, passThrough } from "./openai/pass-through.ts";
 import { chunkWriter, renderCompletion } from "./openai/replay.ts";
 import { type ModelConnection, modelConnection } from "./model-connection.ts";
 import { type ModelReply } from "./ports.ts";
+import { type Keep, examineNearMiss, examineServed } from "./satisfaction/examine.ts";
 import { type FlightEvent, type Leader, beat, follow } from "./single-flight.ts";
 import { augment, estimateTokens } from "./upstream/notes.ts";
 
@@ -131,7 +132,11 @@ function relay(life: Life, reply: ModelReply, { leader, connection, shareable }:
   };
   const settle = async (kind: StreamEnd): Promise<void> => {
     const answer = kind === "done" ? await store() : null;
-    if (answer !== null) return end(life, "final", answer, reply.firstByteMs);
+    if (answer !== null) {
+      end(life, "final", answer, reply.firstByteMs);
+      if (record.result === "AUGMENTED") return examineServed(life, answer, keepFresh);
+      return shareable ? examineNearMiss(life, answer) : undefined;
+    }
     if (!(kind === "cancel" && connection.isWanted())) leader?.failed();
     const { usage, text } = collector;
     const result =
@@ -168,6 +173,9 @@ function relay(life: Life, reply: ModelReply, { leader, connection, shareable }:
 /** An answer may be final for the client (cut by length, a refusal, a tool call) and still not be stored. */
 const outcomeKind = (kind: "done" | "error", collector: AnswerCollector) =>
   kind === "done" && collector.finishReason !== undefined ? "final" : "incomplete";
+
+/** Stores what the model said when it was asked once more, for comparison. */
+export const keepFresh: Keep = (life, answer) => keep(life, answer, true, null);
 
 /** Stores a complete answer: memory at once, R2 and the index row in the background. */
 async function keep(

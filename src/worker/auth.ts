@@ -32,6 +32,7 @@ const LOCAL_KEY: VerifiedKey = {
       serve: "semantic",
       cacheSampled: true,
       shareExperiences: true,
+      examine: true,
     },
   },
   scopes: ["infer", "feedback", "judge"],

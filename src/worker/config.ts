@@ -49,6 +49,8 @@ export interface Config {
   readonly epsilon: number;
   /** omega = phi2 / phi1 that conditions the policy. */
   readonly omega: number;
+  /** The model that judges answers (satisfaction/judge.ts); null: only what rules can tell counts. */
+  readonly judge: Route | null;
 }
 
 export class ConfigError extends Error {
@@ -231,6 +233,7 @@ export function parseConfig(
     "limits",
     "epsilon",
     "omega",
+    "judge",
   ]);
   const deadlines = fields(root["deadlines"] ?? {}, "VELO.deadlines", [
     "embedMs",
@@ -301,7 +304,24 @@ export function parseConfig(
     },
     epsilon: number(root["epsilon"] ?? 0.02, "VELO.epsilon", 0, 0.2),
     omega: safeOmega(number(root["omega"] ?? 0.1, "VELO.omega", 0.001, 10)),
+    judge: root["judge"] === undefined ? null : parseJudge(root["judge"], upstreams),
   };
+}
+
+/** A judge without a price would not count against the label budget: it must be listed. */
+function parseJudge(value: unknown, upstreams: readonly UpstreamConfig[]): Route {
+  const f = fields(value, "VELO.judge", ["upstream", "model"]);
+  const [name, id] = [
+    text(f["upstream"], "VELO.judge.upstream"),
+    text(f["model"], "VELO.judge.model"),
+  ];
+  const upstream = upstreams.find((each) => each.name === name);
+  if (upstream === undefined)
+    return fail("VELO.judge.upstream", `names no upstream called "${name}"`);
+  const model = upstream.models.find((each) => each.id === id);
+  return model === undefined
+    ? fail("VELO.judge.model", `is not listed among the models of "${name}"`)
+    : { upstream, model };
 }
 
 /** A price of time at which the policy would learn to serve anything is refused before the first request. */

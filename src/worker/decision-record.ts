@@ -10,6 +10,7 @@ import { RESOLVER_VERSION, obstacleOf } from "../policy/cache/resolver.ts";
 import { type ModelConfig } from "./config.ts";
 import { type StoredAnswer } from "./lookup/entries.ts";
 import { type LookUp } from "./lookup/look-up.ts";
+import { type Examination } from "./satisfaction/plan.ts";
 import { SHARED_OPERATIONS, costOfOperations } from "./prices.ts";
 import { estimateTokens } from "./upstream/notes.ts";
 
@@ -43,6 +44,8 @@ export interface DecisionRecord {
   would: CacheResult | null;
   upstream: string | null;
   overheadMs: number;
+  /** Whether its answer is compared with a second one; null where that is not possible or not wanted. */
+  examination: Examination | null;
 }
 
 /** `d<time in base36>-<random>-<region>`: sorts by time and names the object that keeps it. */
@@ -148,6 +151,12 @@ export function receiptOf(record: DecisionRecord): Receipt {
         verdicts: decision?.verdicts.find(({ id }) => id === row.id) ?? null,
       })),
       nearestMiss: decision?.nearestMiss ?? null,
+      examined: record.examination && {
+        kind: record.examination.kind,
+        row: record.examination.row?.id ?? null,
+        probability: round(record.examination.probability),
+        drawn: record.examination.drawn,
+      },
       hops: lookUp?.hops ?? {},
       failures: lookUp?.failures ?? {},
     },

@@ -3,11 +3,13 @@ import { isExposed } from "../durable/rollout.ts";
 import { type VerifiedKey } from "../durable/tenant.ts";
 import { languageOf } from "../policy/cache/language.ts";
 import { normaliseQuestion } from "../policy/cache/question.ts";
+import { sliceOf } from "../policy/cache/slice.ts";
 import { type Decision, decide } from "../policy/decide.ts";
 import { FIXED_RULE } from "../policy/network/greedy.ts";
 import { buildObservation } from "../policy/observation.ts";
+import { verifierLimits } from "../policy/verifier/pair-scorer.ts";
 import { serveStored } from "./answers-from-cache.ts";
-import { askModel } from "./answers-from-model.ts";
+import { askModel, keepFresh } from "./answers-from-model.ts";
 import { type CacheControls, cacheControlsOf } from "./cache-controls.ts";
 import { routeModel } from "./config.ts";
 import { type DecisionRecord, decisionId, experienceOf, receiptOf } from "./decision-record.ts";
@@ -20,6 +22,10 @@ import { GatewayError } from "./openai/errors.ts";
 import { type ModelCall, type Ports } from "./ports.ts";
 import { type RegionConfig, regionObjectName } from "./regions.ts";
 import { type RegionDesk, type RegionLink } from "./reports.ts";
+import { type Asker, askerOf } from "./satisfaction/asked-again.ts";
+import { examineServed } from "./satisfaction/examine.ts";
+import { earlierWording, isRegenerate, noteAsk } from "./satisfaction/implicit.ts";
+import { planExamination } from "./satisfaction/plan.ts";
 import { withDeadline } from "./upstream/deadline.ts";
 
 /** What a policy may take at least, however little of the look-up's time is left. Milliseconds. */
@@ -55,6 +61,9 @@ export interface Life {
   readonly scope: Scope | null;
   readonly question: string;
   readonly ansId: string;
+  readonly asker: Asker;
+  /** It asks again for what the cache has just answered: this time the model answers. */
+  readonly isRegenerate: boolean;
 }
 
 export async function answerChat(request: GatewayRequest, ports: Ports): Promise<Response> {
@@ -88,8 +97,11 @@ export async function answerChat(request: GatewayRequest, ports: Ports): Promise
     return byModel(life, "MISS", unfit);
   }
 
+  const earlier = aside(ports, null, () => earlierWording(life, found.embedding));
   const { decision, failure } = await decideOn(life, found, barrier === null);
   record.decision = decision;
+  if (earlier !== null && decision?.selected?.ansId === earlier.rowAnsId)
+    return byModel(life, "MISS", "asked-again");
   if (decision?.handling === "A" && decision.selected !== null) {
     if (barrier !== null) {
       record.would = "HIT-SEMANTIC";
@@ -115,6 +127,7 @@ export async function answerChat(request: GatewayRequest, ports: Ports): Promise
   }
   const reason =
     barrier ??
+    (life.isRegenerate ? "regenerate" : null) ??
     (life.controls.noCache ? "no-cache" : null) ??
     life.eligibility.reason ??
     (found.failures["embed"] ? `embed-${found.failures["embed"]}` : null) ??
@@ -136,17 +149,23 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
       `The model \`${chat.model.slice(0, 100)}\` does not exist here. GET /v1/models lists those that do.`,
       { param: "model" },
     );
-  const controls = cacheControlsOf(request.headers, body["cache"]);
-  const object = regionObjectName(region, key.tenant.id);
-  const cached = await placeInCache(request, controls, ports);
+  const asked = cacheControlsOf(request.headers, body["cache"]);
+  const cached = await placeInCache(request, asked, ports);
+  const asking = {
+    ...cached,
+    ports,
+    controls: asked,
+    asker: askerOf(key.tenant.id, key.keyId, body["user"]),
+    desk: ports.isolate.desk(regionObjectName(region, key.tenant.id)),
+    link: ports.link(region, key.tenant.id),
+  };
+  const again = aside(ports, false, () => isRegenerate(asking));
   return {
+    ...asking,
     request,
     startedAt,
-    ports,
-    controls,
-    ...cached,
-    desk: ports.isolate.desk(object),
-    link: ports.link(region, key.tenant.id),
+    controls: again ? { ...asked, noCache: true } : asked,
+    isRegenerate: again,
     call: {
       tenant: key.tenant.id,
       upstream: routed.upstream,
@@ -180,6 +199,7 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
       would: null,
       upstream: null,
       overheadMs: 0,
+      examination: null,
     },
   };
 }
@@ -226,6 +246,8 @@ function servingBarrier(life: Life, found: LookUp): string | null {
   if (!found.current) return "region-unknown";
   if (serve === "observe") return "observe";
   if (serve === "exact" && found.exact === null) return "exact-only";
+  const slice = sliceOf(life.request.key.tenant.id, languageOf(life.question));
+  if (found.exact === null && life.desk.isClosed(slice)) return "slice-closed";
   return null;
 }
 
@@ -327,6 +349,7 @@ async function propose(life: Life, found: LookUp, serve: boolean): Promise<Decis
       noteDistance: embedder.noteDistance,
       deltaHit: settings.deltaHit,
       deltaRequest: settings.deltaRequest,
+      ...verifierLimits(ports.scorer(), embedder.id),
     },
     // Observe mode decides as if it could serve, so that it can report what it would have done.
     allow: {
@@ -347,7 +370,9 @@ function fromCache(
   life.record.served = answer;
   life.ports.isolate.answers.set(answer, life.ports.now());
   settleDecision(life);
-  return serveStored(life, answer);
+  const response = serveStored(life, answer);
+  examineServed(life, answer, keepFresh);
+  return response;
 }
 
 async function byModel(
@@ -368,10 +393,22 @@ async function byModel(
   return askModel(life, notes);
 }
 
+/** What only serves learning costs nobody an answer. */
+function aside<T>(ports: Ports, otherwise: T, work: () => T): T {
+  try {
+    return work();
+  } catch {
+    ports.isolate.counters.cacheErrors++;
+    return otherwise;
+  }
+}
+
 /** The decision is written down before a byte of the answer leaves. */
 function settleDecision(life: Life): void {
   const { record, ports, desk, link } = life;
   record.overheadMs = ports.now() - record.receivedAt;
+  record.examination = aside(ports, null, () => planExamination(life));
+  aside(ports, undefined, () => noteAsk(life));
   const experience = desk.switches.learnOff
     ? null
     : experienceOf(record, Math.log10(ports.config.omega));

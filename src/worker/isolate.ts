@@ -3,6 +3,8 @@
 import { type VerifiedKey } from "../durable/tenant.ts";
 import { AnswerMemory } from "./lookup/entries.ts";
 import { RegionDesk } from "./reports.ts";
+import { RecentAsks } from "./satisfaction/asked-again.ts";
+import { type LabelledRow } from "./satisfaction/row-match.ts";
 import { Flights } from "./single-flight.ts";
 
 export interface KeyCopy {
@@ -12,12 +14,11 @@ export interface KeyCopy {
   readonly at: number;
 }
 
-/** How a recent decision ended up, for feedback and for noticing a regenerate. */
+/** How a recent decision ended up, for feedback. */
 export interface RecentDecision {
   readonly id: string;
   readonly at: number;
-  readonly rowId?: string;
-  readonly distance?: number;
+  readonly row: LabelledRow | null;
 }
 
 export interface Readiness {
@@ -30,11 +31,18 @@ export class Isolate {
   readonly flights = new Flights();
   /** By key id. */
   readonly keys = new BoundedMap<KeyCopy>(10_000);
-  /** Decisions by id, and the last semantic hit by answer id and user. */
+  /** Decisions by tenant and id. */
   readonly decisions = new BoundedMap<RecentDecision>(5_000);
+  /** Who asked what in the last minutes, to notice who asks again. */
+  readonly asks = new RecentAsks();
+  /** Comparisons under way, what they found, and why they found nothing. */
+  readonly examinations = {
+    running: 0,
+    counts: { right: 0, wrong: 0, unsure: 0, failed: 0, reasons: {} as Record<string, number> },
+  };
   /** By region: what was last found out about the dependencies, and when. */
   readonly readiness = new Map<string, Readiness>();
-  readonly counters = { foreignRows: 0, storeFailures: 0, cacheErrors: 0 };
+  readonly counters = { foreignRows: 0, storeFailures: 0, cacheErrors: 0, scorerFailures: 0 };
   readonly #desks = new Map<string, RegionDesk>();
 
   /** @param object name of the region object, `region/<region>/<shard>` */

@@ -11,6 +11,7 @@ import {
   type ReportReply,
 } from "../durable/report.ts";
 import { type ServingPolicies } from "../durable/rollout.ts";
+import { type SliceOrders, YOUNG_SLICE } from "../policy/cache/slice.ts";
 import { type Experience, type Outcome } from "../policy/experience.ts";
 import { decodeFloats } from "../policy/half.ts";
 
@@ -64,6 +65,9 @@ export class RegionDesk {
   #switches = NO_SWITCHES;
   #policy: ServingPolicies | null = null;
   #distances: ReportReply["distances"];
+  #slicesOff: ReadonlySet<string> = new Set();
+  #slices: ReportReply["slices"];
+  #labelsPaused: ReadonlySet<string> = new Set();
   /** Records given up, by reason. */
   readonly dropped = { overload: 0, unreachable: 0 };
   readonly #onEpoch: () => void;
@@ -93,6 +97,18 @@ export class RegionDesk {
   /** This embedder's distances at equal quantiles, or null while the region does not know them. */
   knotsOf(embedder: string): readonly number[] | null {
     return this.#distances?.embedder === embedder ? this.#distances.knots : null;
+  }
+
+  /** Whether a slice (`sliceOf`) gets no semantic hits for the time being. */
+  isClosed(slice: string): boolean {
+    return this.#slicesOff.has(slice);
+  }
+  ordersOf(slice: string): SliceOrders {
+    return this.#slices?.[slice] ?? YOUNG_SLICE;
+  }
+  /** Whether the tenant has spent what it may on labels. */
+  mayNotLabel(tenant: string): boolean {
+    return this.#labelsPaused.has(tenant);
   }
 
   /** Whether the copy is young enough to serve from the cache by. */
@@ -200,6 +216,9 @@ export class RegionDesk {
     this.#switches = reply.killSwitches;
     this.#policy = reply.policy;
     this.#distances = reply.distances;
+    this.#slicesOff = new Set(reply.slicesOff);
+    this.#slices = reply.slices;
+    this.#labelsPaused = new Set(reply.labelsPaused);
     this.#tombstones = new Set(reply.tombstones);
     for (const row of reply.fresh) this.#remember(row);
     this.#freshCursor = Math.max(this.#freshCursor, reply.freshCursor);

@@ -1,0 +1,107 @@
+// Whether two answers to one request say the same, by rules alone: what can be told without a judge, and strictly. Most
+// pairs of longer answers stay undecided, which costs a label and never makes a false one.
+import { languageOf } from "../../policy/cache/language.ts";
+import { namesConflict, namesOf } from "../../policy/cache/guards/names.ts";
+import { type NumberFact } from "../../policy/cache/guards/number-values.ts";
+import { numbersOf } from "../../policy/cache/guards/numbers.ts";
+import { polarityConflict, polarityOf } from "../../policy/cache/guards/polarity.ts";
+import { tokenise, wordsOf } from "../../policy/cache/guards/tokens.ts";
+
+export interface Comparison {
+  readonly verdict: "right" | "wrong" | "unsure";
+  /** For the receipt; holds no words of the answers. */
+  readonly why: string;
+}
+
+/** Longer answers are not read: numbers of a list, an example or a date differ without meaning anything. Characters. */
+const MAX_CHARS = 4_000;
+/** Share of words, and of neighbouring pairs of words, in common (Dice) from which two answers say the same. */
+const SAME_WORDS = 0.9;
+const SAME_PAIRS = 0.8;
+/** Where the words are this much alike, or as few as this, a differing number is the answer that differs. */
+const ALIKE_WORDS = 0.5;
+const FEW_WORDS = 12;
+
+export function compareAnswers(served: string, fresh: string): Comparison {
+  if (served.trim() === "" || fresh.trim() === "") return unsure("empty");
+  if (normalised(served) === normalised(fresh)) return { verdict: "right", why: "equal" };
+  if (served.length > MAX_CHARS || fresh.length > MAX_CHARS) return unsure("long");
+  const [a, b] = [readingOf(served), readingOf(fresh)];
+  if (a.lang !== b.lang) return unsure("languages");
+  const words = dice(a.words, b.words);
+  const [here, there] = [without(a.numbers, b.numbers), without(b.numbers, a.numbers)];
+  if (here.length > 0 && there.length > 0) {
+    const isShort = Math.max(a.length, b.length) <= FEW_WORDS;
+    if (here.some((x) => there.some((y) => mayBeEqual(x, y)))) return unsure("units or rounding");
+    return words >= ALIKE_WORDS || isShort
+      ? { verdict: "wrong", why: "numbers" }
+      : unsure("numbers in other words");
+  }
+  if (keysOf(a.numbers) !== keysOf(b.numbers)) return unsure("numbers on one side");
+  if (namesConflict(a.names, b.names) !== null) return unsure("names");
+  if (polarityConflict(a.polarity, b.polarity) !== null) return unsure("negation");
+  if (words < SAME_WORDS || dice(a.pairs, b.pairs) < SAME_PAIRS) return unsure("words");
+  return { verdict: "right", why: "same words, numbers and names" };
+}
+
+const unsure = (why: string): Comparison => ({ verdict: "unsure", why });
+
+function readingOf(text: string) {
+  const lang = languageOf(text);
+  const tokens = tokenise(text);
+  const read = wordsOf(tokens);
+  const words = read.filter(({ kind }) => kind === "word").map(({ lower }) => lower);
+  const sequence = read.map(({ lower }) => lower);
+  return {
+    lang,
+    words,
+    pairs: sequence.map((word, i) => `${word} ${sequence[i + 1] ?? ""}`),
+    length: read.length,
+    numbers: numbersOf(tokens, lang).filter(({ optional }) => !optional),
+    names: namesOf(text, tokens, lang),
+    polarity: polarityOf(tokens, lang),
+  };
+}
+
+/** Case, spaces, quotation marks, emphasis and the full stop at the end say nothing. */
+const normalised = (text: string): string =>
+  text
+    .normalize("NFKC")
+    .toLowerCase()
+    .replaceAll(/[*_`"'\u2018\u2019\u201C\u201D]/g, "")
+    .replaceAll(/\s+/g, " ")
+    .trim()
+    .replace(/[.!。]+$/, "");
+
+const keysOf = (numbers: readonly NumberFact[]): string =>
+  numbers
+    .map(({ key }) => key)
+    .toSorted()
+    .join(" ");
+
+/** Numbers of `a` that are not in `b`. */
+const without = (a: readonly NumberFact[], b: readonly NumberFact[]): readonly NumberFact[] =>
+  a.filter(({ key }) => b.every((other) => other.key !== key));
+
+/** 100 km may be 62 miles, and 3.14 may be 3.1416. */
+function mayBeEqual(a: NumberFact, b: NumberFact): boolean {
+  if (a.unit !== b.unit) return true;
+  const digits = ({ key }: NumberFact) => key.split(".")[1]?.length ?? 0;
+  const fewer = Math.min(digits(a), digits(b));
+  return digits(a) !== digits(b) && Number(a.key).toFixed(fewer) === Number(b.key).toFixed(fewer);
+}
+
+/** 2 |A and B| / (|A| + |B|) of two multisets; 1 when both are empty. */
+function dice(a: readonly string[], b: readonly string[]): number {
+  if (a.length + b.length === 0) return 1;
+  const left = new Map<string, number>();
+  for (const item of a) left.set(item, (left.get(item) ?? 0) + 1);
+  let shared = 0;
+  for (const item of b) {
+    const count = left.get(item) ?? 0;
+    if (count === 0) continue;
+    left.set(item, count - 1);
+    shared++;
+  }
+  return (2 * shared) / (a.length + b.length);
+}

@@ -1,0 +1,98 @@
+// Which answers are compared with a second one, decided together with the answer and before anything is known of it.
+import { type Label } from "../../durable/report.ts";
+import { type Candidate } from "../../policy/cache/candidate.ts";
+import { HARD_DISTANCE } from "../../policy/cache/error-budget.ts";
+import { languageOf } from "../../policy/cache/language.ts";
+import { personalDataIn } from "../../policy/cache/question.ts";
+import { type RowVerdict, obstacleOf } from "../../policy/cache/resolver.ts";
+import { sliceOf } from "../../policy/cache/slice.ts";
+import { type Decision } from "../../policy/decide.ts";
+import { type Life } from "../gateway.ts";
+import { textOf } from "../openai/chat.ts";
+import { refusedShare, servedShare } from "./sampling.ts";
+
+export interface Examination {
+  /** shadow: the cache answered and the model is asked as well. near-miss: the model answered, and a row's answer lies beside it. */
+  readonly kind: "shadow" | "near-miss";
+  /** The row in question; null where notes took part. */
+  readonly row: Candidate | null;
+  readonly reuse: NonNullable<Label["reuse"]>;
+  /** p_s, before the draw. */
+  readonly probability: number;
+  readonly drawn: boolean;
+}
+
+/** Examinations of one isolate at the same time; a burst must not become two. */
+const MAX_AT_ONCE = 16;
+/** Why a request did not get an answer that its row would have had: for the region those are hits that were held back. */
+const WITHHELD = new Set(["explore", "observe", "slice-closed"]);
+
+/** Null where nothing can or may be examined. */
+export function planExamination(life: Life): Examination | null {
+  const { record, desk, ports, question } = life;
+  if (!mayExamine(life) || record.decision === null) return null;
+  const verdictOf = (row: Candidate | null) =>
+    record.decision!.verdicts.find(({ id }) => id === row?.id);
+  const drawnWith = (probability: number) => ({
+    probability,
+    drawn: ports.random() < probability,
+  });
+  if (record.result === "HIT-SEMANTIC" || record.result === "AUGMENTED") {
+    const row = record.result === "HIT-SEMANTIC" ? record.decision.selected : null;
+    const { examine } = desk.ordersOf(sliceOf(record.tenant.id, languageOf(question)));
+    const share = servedShare(row, verdictOf(row), examine);
+    return { kind: "shadow", row, reuse: "served", ...drawnWith(share) };
+  }
+  if (record.result !== "MISS") return null;
+  const near = nearMiss(record.decision, record.lookUp?.candidates ?? [], record.reason);
+  if (near === null) return null;
+  const { row, reuse } = near;
+  // The budget sent this request to the model for the sake of the label.
+  const share = record.reason === "explore" ? 1 : refusedShare(row, verdictOf(row)!);
+  return { kind: "near-miss", row, reuse, ...drawnWith(share) };
+}
+
+function mayExamine(life: Life): boolean {
+  const { controls, desk, eligibility, ports, request } = life;
+  const { tenant, settings } = {
+    tenant: request.key.tenant.id,
+    settings: request.key.tenant.settings,
+  };
+  if (!settings.examine || eligibility.level !== "semantic") return false;
+  // Who does not want an answer kept does not want it shown to a judge either.
+  if (!eligibility.store || controls.noStore) return false;
+  const { cacheOff, learnOff } = desk.switches;
+  if (cacheOff || learnOff || desk.mayNotLabel(tenant) || !desk.isCurrent(ports.now()))
+    return false;
+  if (ports.isolate.examinations.running >= MAX_AT_ONCE) return false;
+  // In a user's own scope such questions may be cached; they go nowhere else.
+  return (
+    !settings.userScope || request.chat.messages.every((m) => personalDataIn(textOf(m)) === null)
+  );
+}
+
+/** The nearest row that could have been served, or that only the estimate of its fit kept from it. */
+function nearMiss(
+  { verdicts, selected }: Decision,
+  candidates: readonly Candidate[],
+  reason: string,
+): (Pick<Examination, "reuse"> & { readonly row: Candidate }) | null {
+  const rows = candidates.flatMap((row) => {
+    const verdict = verdicts.find(({ id }) => id === row.id);
+    return verdict === undefined ? [] : [{ row, verdict, obstacle: obstacleOf(row, verdict) }];
+  });
+  const open =
+    rows.find(({ row }) => row.id === selected?.id) ??
+    rows.find(({ obstacle }) => obstacle === null);
+  if (open !== undefined) {
+    // Gone from the store, or it does not fit this request in another way: then there is nothing to compare.
+    const reuse = WITHHELD.has(reason) ? "withheld" : "refused";
+    return { row: open.row, reuse };
+  }
+  const near = rows.find(({ row, verdict }) => isNearMiss(row, verdict));
+  return near === undefined ? null : { row: near.row, reuse: "refused" };
+}
+
+/** A guard's veto is certain; what the budget and the verifier say is an estimate, and a label can correct it. */
+const isNearMiss = (row: Candidate, { guards }: RowVerdict): boolean =>
+  row.role === 1 && row.distance <= HARD_DISTANCE && guards.every(({ pass }) => pass);
