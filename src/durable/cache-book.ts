@@ -3,35 +3,21 @@
 import { baselineAfterCall, initialValue, valueAfterUse } from "../policy/cache/cache-value.ts";
 import { type Outcome } from "../policy/experience.ts";
 import { PRODUCT_WEIGHTS, utility } from "../policy/reward.ts";
+import {
+  type Entry,
+  labelledRows,
+  type Observation,
+  observationOf,
+  readEntry,
+  writeEntry,
+} from "./entry.ts";
+import { alphaOf, evidenceTextOf, reuseOf, toldOf } from "./evidence.ts";
 import { type Batch } from "./ledger.ts";
 import { addToTotals, type RegionState, type RowKey } from "./region-state.ts";
-import { type EntryInsert, type EntryUse, type Label } from "./report.ts";
+import { type EntryInsert, type EntryUse, type Label, type Report } from "./report.ts";
 import { type SqlStore } from "./rows.ts";
-
-/** One labelled reuse: distance, 1 = correct, weight, the decision it is about, who says so. */
-type Observation = readonly [
-  distance: number,
-  correct: 0 | 1,
-  weight: number,
-  decision: string,
-  source: Label["source"],
-];
-
-export interface Entry extends RowKey {
-  readonly ansId: string;
-  readonly createdAt: number;
-  readonly expiresAt: number;
-  /** n_p, from 1 (Eq. 6 wants c^f > 0). */
-  readonly uses: number;
-  readonly lastUsedAt: number;
-  /** How much using the row beats calling the model, in units of U, and how many uses that rests on. */
-  readonly value: number;
-  readonly valueN: number;
-  readonly quarantined: boolean;
-  /** The last decisions that used the row: a use is counted once per decision. */
-  readonly decisions: readonly string[];
-  readonly observations: readonly Observation[];
-}
+import { SliceBook, type SlicePass } from "./slice-book.ts";
+import { DEFAULT_SETTINGS } from "./tenant.ts";
 
 const KEPT_DECISIONS = 16;
 const KEPT_OBSERVATIONS = 64;
@@ -52,27 +38,41 @@ const keyOf = ({ tenant, id }: RowKey): string => `${tenant}\n${id}`;
 export const isSameRow = (a: RowKey, b: RowKey): boolean => a.id === b.id && a.tenant === b.tenant;
 
 export class CacheBook {
+  readonly slices: SliceBook;
   readonly #store: SqlStore;
 
   constructor(store: SqlStore) {
     this.#store = store;
+    this.slices = new SliceBook(store);
   }
 
-  get({ tenant, id }: RowKey): Entry | null {
-    const [row] = this.#store.exec<EntryRow>(
-      "SELECT * FROM entry WHERE tenant = ? AND id = ?",
-      tenant,
-      id,
-    );
-    return row === undefined ? null : entryOf(row);
+  get(key: RowKey): Entry | null {
+    return readEntry(this.#store, key);
   }
 
-  /** Applies batches in order; for inside a transaction. Each row touched is written once, whatever happened to it. */
-  apply(batches: readonly Batch[], state: RegionState, now: number): RegionState {
-    const pass = new Pass(this, state);
+  /**
+   * Applies batches in order; for inside a transaction. Each row touched is written once, whatever happened to it.
+   * @returns the state, and what to call when the transaction went through
+   */
+  apply(
+    batches: readonly Batch[],
+    state: RegionState,
+    now: number,
+  ): { readonly state: RegionState; readonly keep: () => void } {
+    const slices = this.slices.begin();
+    const pass = new Pass(this, this.#store, slices, state);
     for (const batch of batches) pass.apply(batch);
-    for (const entry of pass.changed()) this.#put(entry);
-    return pass.finish(batches.at(-1)?.seq ?? state.applied, now);
+    for (const entry of pass.changed()) writeEntry(this.#store, entry);
+    slices.write();
+    return {
+      state: pass.finish(batches.at(-1)?.seq ?? state.applied, now),
+      keep: () => slices.keep(),
+    };
+  }
+
+  /** What the index is told of a row's labels. */
+  evidenceTextOf(entry: Entry, state: RegionState): string | null {
+    return evidenceTextOf(entry.observations, this.slices.reading(entry, state));
   }
 
   /** Deletes rows; returns how many there were. */
@@ -87,46 +87,29 @@ export class CacheBook {
     }
     return deleted;
   }
-
-  #put(entry: Entry): void {
-    this.#store.exec(
-      `INSERT INTO entry (tenant, id, ans_id, created_at, expires_at, uses, last_used_at, value, value_n, quarantined,
-         decisions, observations) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (tenant, id) DO UPDATE SET ans_id = excluded.ans_id, created_at = excluded.created_at,
-         expires_at = excluded.expires_at, uses = excluded.uses, last_used_at = excluded.last_used_at,
-         value = excluded.value, value_n = excluded.value_n, quarantined = excluded.quarantined,
-         decisions = excluded.decisions, observations = excluded.observations`,
-      entry.tenant,
-      entry.id,
-      entry.ansId,
-      entry.createdAt,
-      entry.expiresAt,
-      entry.uses,
-      entry.lastUsedAt,
-      entry.value,
-      entry.valueN,
-      entry.quarantined ? 1 : 0,
-      JSON.stringify(entry.decisions),
-      JSON.stringify(entry.observations),
-    );
-  }
 }
 
 /** One application of a run of batches: reads each row once, keeps changes aside until all are made. */
 class Pass {
   readonly #book: CacheBook;
+  readonly #store: SqlStore;
+  readonly #slices: SlicePass;
   readonly #rows = new Map<string, Entry | null>();
   readonly #written = new Set<string>();
   readonly #dirty = new Map<string, RowKey>();
   #state: RegionState;
 
-  constructor(book: CacheBook, state: RegionState) {
+  constructor(book: CacheBook, store: SqlStore, slices: SlicePass, state: RegionState) {
     this.#book = book;
+    this.#store = store;
+    this.#slices = slices;
     this.#state = state;
     for (const key of state.dirty) this.#dirty.set(keyOf(key), key);
   }
 
-  apply({ report, receivedAt }: Batch): void {
+  apply(batch: Batch): void {
+    const { report, receivedAt } = batch;
+    this.#adoptScorer(report);
     const outcomes = new Map(report.outcomes.map((outcome) => [outcome.expId, outcome]));
     for (const insert of report.inserts) this.#insert(insert);
     for (const outcome of report.outcomes) {
@@ -134,6 +117,11 @@ class Pass {
       const baseline = baselineAfterCall(this.#state.baseline, utilityOf(outcome));
       this.#state = { ...this.#state, baseline };
     }
+    const users = new Map(report.uses.map((use) => [use.expId, use]));
+    this.#slices.count(batch, (expId) => {
+      const use = users.get(expId);
+      return use ? (this.#get(use)?.lang ?? null) : null;
+    });
     for (const use of report.uses) this.#use(use, outcomes.get(use.expId), receivedAt);
     for (const label of report.labels) this.#label(label, receivedAt);
     this.#state = { ...this.#state, totals: addToTotals(this.#state.totals, report) };
@@ -165,6 +153,7 @@ class Pass {
       tenant: insert.tenant,
       id: insert.id,
       ansId: insert.ansId,
+      lang: insert.lang,
       createdAt: insert.createdAt,
       expiresAt: insert.expiresAt,
       uses: 1,
@@ -208,10 +197,13 @@ class Pass {
     const earlier = entry.observations.find(([, , , decision]) => decision === label.expId);
     if (earlier && AUTHORITY[earlier[4]] > AUTHORITY[label.source]) return;
     if (earlier && earlier[4] === label.source && earlier[1] === label.correct) return;
+    const observation = observationOf(label, distance, this.#slices.stamp(entry));
     const observations = [
       ...entry.observations.filter((other) => other !== earlier),
-      [distance, label.correct, label.weight, label.expId, label.source] as const,
+      observation,
     ].slice(-KEPT_OBSERVATIONS);
+    const world = { serving: this.#state, now };
+    if (this.#slices.label(entry, observation, earlier, world)) this.#markLabelled(entry);
     const quarantined = isQuarantined(entry.quarantined, label, observations);
     const wrong = label.correct === 0 && earlier?.[1] !== 0;
     this.#set({
@@ -221,10 +213,38 @@ class Pass {
       ...(wrong && this.#valued(entry, utility(PRODUCT_WEIGHTS.wrongQuality, 0))),
     });
     this.#markDirty(key);
-    if (quarantined === entry.quarantined) return;
+    const isOut = quarantined || this.#mustStop({ ...entry, observations }, observation);
+    const isBack = label.source === "human" && label.correct === 1;
+    if (!isBack && !isOut) return;
     const tombstones = this.#state.tombstones.filter((other) => !isSameRow(other, key));
-    if (quarantined) tombstones.push({ ...key, upTo: entry.createdAt, until: now + TOMBSTONE_MS });
+    if (isOut) tombstones.push({ ...key, upTo: entry.createdAt, until: now + TOMBSTONE_MS });
     this.#state = { ...this.#state, tombstones };
+  }
+
+  /**
+   * Whether a hit that an examiner called wrong may not happen again at its distance. The index learns that within a
+   * minute or two; isolates must know at once.
+   */
+  #mustStop(entry: Entry, observation: Observation): boolean {
+    const [, correct, , , source, more] = observation;
+    if (correct === 1 || AUTHORITY[source] < AUTHORITY.shadow || more?.reuse === "refused")
+      return false;
+    const reading = this.#slices.reading(entry, this.#state);
+    const reuse = reuseOf(toldOf(observation), reading);
+    const bound = 1 - (this.#state.coldStart?.deltaHit ?? DEFAULT_SETTINGS.deltaHit);
+    return reuse !== null && alphaOf(entry.observations, reading, reuse.distance) < bound;
+  }
+
+  /** Isolates that serve by another scorer cannot read what the index has of labelled rows. */
+  #adoptScorer({ scorer }: Report): void {
+    const before = this.#state.scorer;
+    if (scorer === undefined || JSON.stringify(scorer) === JSON.stringify(before)) return;
+    this.#state = { ...this.#state, scorer };
+    if (scorer.id !== before?.id) this.#markLabelled(null);
+  }
+
+  #markLabelled(slice: Pick<Entry, "tenant" | "lang"> | null): void {
+    for (const key of labelledRows(this.#store, slice, MAX_DIRTY)) this.#markDirty(key);
   }
 
   #valued(entry: Entry, used: number): Pick<Entry, "value" | "valueN"> {
@@ -278,33 +298,3 @@ function isQuarantined(
   );
   return before || regenerated.length >= 2;
 }
-
-type EntryRow = {
-  tenant: string;
-  id: string;
-  ans_id: string;
-  created_at: number;
-  expires_at: number;
-  uses: number;
-  last_used_at: number;
-  value: number;
-  value_n: number;
-  quarantined: number;
-  decisions: string;
-  observations: string;
-};
-
-const entryOf = (row: EntryRow): Entry => ({
-  tenant: row.tenant,
-  id: row.id,
-  ansId: row.ans_id,
-  createdAt: row.created_at,
-  expiresAt: row.expires_at,
-  uses: row.uses,
-  lastUsedAt: row.last_used_at,
-  value: row.value,
-  valueN: row.value_n,
-  quarantined: row.quarantined === 1,
-  decisions: JSON.parse(row.decisions) as string[],
-  observations: JSON.parse(row.observations) as Observation[],
-});

@@ -42,10 +42,14 @@ export function candidateOf(
 function evidenceOf(value: unknown): Evidence | null {
   if (typeof value !== "string") return null;
   try {
-    const { labels, alpha } = JSON.parse(value) as Partial<Evidence>;
-    return typeof labels === "number" && Array.isArray(alpha) && alpha.length === 32
-      ? { labels, alpha: alpha.map(Number) }
-      : null;
+    const { labels, alpha, scorer, wrong } = JSON.parse(value) as Partial<Evidence>;
+    if (typeof labels !== "number" || !Array.isArray(alpha) || alpha.length !== 32) return null;
+    return {
+      labels,
+      alpha: alpha.map(Number),
+      ...(typeof scorer === "string" && { scorer }),
+      ...(typeof wrong === "number" && { wrong }),
+    };
   } catch {
     return null;
   }

@@ -75,12 +75,14 @@ export class Evictor {
   }
 
   /**
-   * Purge: tombstones are durable, and the epoch raised, when this returns; answers and vectors follow.
+   * Purge: tombstones are durable, and the epoch raised, when this returns; answers and vectors follow. What is purged is
+   * the answer, so that every other question that it was stored for goes with it.
    * @returns how many of the ids this object knew
    */
   purge(tenant: string, ids: readonly string[], now: number): number {
     // An id this tenant has no row under may be another tenant's: it gets no tombstone.
-    const known = ids.flatMap((id) => this.#book.get({ tenant, id }) ?? []);
+    const named = ids.flatMap((id) => this.#book.get({ tenant, id }) ?? []);
+    const known = named.length > 0 ? this.#rowsOf(tenant, named) : [];
     this.#state.commit((state) => ({
       ...state,
       epoch: state.epoch + 1,
@@ -91,7 +93,18 @@ export class Evictor {
       doomed: merged(state.doomed, known),
     }));
     this.#queue.fresh.remove(known);
-    return known.length;
+    return named.length;
+  }
+
+  /** All rows of the answers of some rows. */
+  #rowsOf(tenant: string, rows: readonly Doomed[]): readonly Doomed[] {
+    return this.#state.store
+      .exec<{ id: string; ans_id: string }>(
+        "SELECT id, ans_id FROM entry WHERE tenant = ? AND ans_id IN (SELECT value FROM json_each(?))",
+        tenant,
+        JSON.stringify(rows.map(({ ansId }) => ansId)),
+      )
+      .map(({ id, ans_id: ansId }) => ({ tenant, id, ansId }));
   }
 
   /** Carries out what is doomed. Throws when R2 or the index does; the next call goes on from there. */

@@ -1,8 +1,8 @@
 // What the vector index still has to be told: new rows, changed counts and evidence, removals. The index shows a write
 // seconds later, so every new row stays on the list of fresh rows until it is known to be visible.
 import { decodeFloats } from "../policy/half.ts";
-import { type CacheBook, type Entry, isSameRow } from "./cache-book.ts";
-import { evidenceTextOf } from "./evidence.ts";
+import { type CacheBook, isSameRow } from "./cache-book.ts";
+import { type Entry } from "./entry.ts";
 import { FreshRows } from "./fresh-rows.ts";
 import { type Ledger } from "./ledger.ts";
 import { type RegionState, type RowKey, type StateRow } from "./region-state.ts";
@@ -202,7 +202,7 @@ export class IndexQueue {
   }
 
   #learntOf(entry: Entry): Record<string, string | number | boolean> {
-    const evidence = evidenceTextOf(entry, this.#state.value);
+    const evidence = this.#book.evidenceTextOf(entry, this.#state.value);
     return {
       n: entry.uses,
       qr: entry.quarantined,

@@ -137,6 +137,8 @@ export class RegionCore {
       totals: this.#totals,
       recent: this.#recent,
       rollout: rolloutView(this.state.value.rollout, this.#ports.settings.rollout),
+      slices: this.#book.slices.views(),
+      labelBudgets: this.#book.slices.accounts.views(this.#ports.now()),
     };
   }
 
@@ -279,10 +281,14 @@ export class RegionCore {
     for (const [reason, count] of Object.entries(this.#drops))
       dropped[reason] = (dropped[reason] ?? 0) + count;
     const seen = batches.flatMap(({ report }) => report.experiences);
+    let keep = (): void => {};
     this.state.commit((state) => {
       const distances = withDistances(state.distances, seen);
-      return this.#book.apply(batches, { ...state, dropped, distances }, this.#ports.now());
+      const done = this.#book.apply(batches, { ...state, dropped, distances }, this.#ports.now());
+      keep = done.keep;
+      return done.state;
     });
+    keep();
     this.#drops = {};
   }
 
@@ -319,6 +325,7 @@ export class RegionCore {
       ...this.#queue.fresh.after(freshCursor, this.#ledger.last, tombstones),
       tombstones: tombstones.filter(({ until }) => until > now).map(({ id }) => id),
       ...(distances && knots && { distances: { embedder: distances.embedder, knots } }),
+      ...this.#book.slices.orders(now),
       ...(dropped > 0 && { dropped }),
     };
   }

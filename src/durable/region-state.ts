@@ -2,6 +2,7 @@
 // row written. Memory holds a copy that follows the row; only two watermarks and the rollout may run ahead of it.
 import { type RowValue } from "../policy/cache/cache-value.ts";
 import { type DistanceHistogram } from "../policy/distance-quantiles.ts";
+import { type ServingScorer } from "./evidence.ts";
 import { type BackendState, type KillSwitches, type LiveView, type Report } from "./report.ts";
 import { NO_ROLLOUT, type RolloutState } from "./rollout.ts";
 import { readMeta, type SqlStore, writeMeta } from "./rows.ts";
@@ -42,6 +43,8 @@ export interface RegionState {
   readonly meanValue: number;
   /** What rows without labels are served on; the prior of every row's evidence. */
   readonly coldStart: { readonly distance: number; readonly deltaHit: number } | null;
+  /** By whose matchDistance isolates serve; null: by the distance. */
+  readonly scorer: ServingScorer | null;
   /** How near the nearest rows of this region's requests lie. */
   readonly distances: DistanceHistogram | null;
   /** Rows whose copy in the index is stale, and when such rows were last written there. */
@@ -90,6 +93,7 @@ const EMPTY: RegionState = {
   baseline: { value: 0, valueN: 0 },
   meanValue: 0,
   coldStart: null,
+  scorer: null,
   distances: null,
   dirty: [],
   refreshedAt: 0,

@@ -2,7 +2,10 @@
 // carries everything it must know. The region object is never called before a response.
 import { type Experience, type Outcome } from "../policy/experience.ts";
 import { type SliceOrders } from "../policy/cache/slice.ts";
+import { type LabelBudgetView } from "./accounts.ts";
+import { type ServingScorer } from "./evidence.ts";
 import { type RolloutView, type ServingPolicies } from "./rollout.ts";
+import { type SliceView } from "./slice-record.ts";
 
 /**
  * A new question row: written to the index by the region's alarm, shown to other isolates as a fresh row at once.
@@ -86,6 +89,8 @@ export interface Report {
   readonly inserts: readonly EntryInsert[];
   readonly uses: readonly EntryUse[];
   readonly labels: readonly Label[];
+  /** By whose matchDistance this isolate serves; left out: it does not say, and nothing changes. */
+  readonly scorer?: ServingScorer;
   /** Last `freshCursor` this isolate has seen; 0 at start. */
   readonly freshCursor: number;
 }
@@ -159,4 +164,7 @@ export interface LiveView {
   };
   readonly recent: readonly Receipt[];
   readonly rollout: RolloutView;
+  /** The busiest slices of tenant and language, and what is known of their wrong answers. */
+  readonly slices: readonly SliceView[];
+  readonly labelBudgets: readonly LabelBudgetView[];
 }

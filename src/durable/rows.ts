@@ -47,6 +47,15 @@ export const REGION_SCHEMA: readonly Migration[] = [
   ],
   // Nonces of trainers' requests; a trainer belongs to no tenant.
   [`CREATE TABLE nonce (nonce TEXT PRIMARY KEY, kept_until INTEGER NOT NULL) WITHOUT ROWID`],
+  [
+    `ALTER TABLE entry ADD COLUMN lang TEXT NOT NULL DEFAULT 'und'`,
+    // The record of a tenant's traffic in one language (JSON), and the labels that its rows' prior is estimated from.
+    `CREATE TABLE slice (
+      tenant TEXT NOT NULL, lang TEXT NOT NULL, head TEXT NOT NULL, pool TEXT NOT NULL, PRIMARY KEY (tenant, lang)
+    ) WITHOUT ROWID`,
+    // A tenant's requests by language, and the money of its last day, JSON.
+    `CREATE TABLE account (tenant TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID`,
+  ],
 ];
 
 export const TENANTS_SCHEMA: readonly Migration[] = [

@@ -31,10 +31,14 @@ export function evidenceAbove(
 }
 
 /** ln of the mean over bets of prod_bin factor^count. */
-function evidence(counts: readonly number[], factor: (bin: number, bet: number) => number): number {
-  const logs = BETS.map((bet) =>
+const evidence = (counts: readonly number[], factor: (bin: number, bet: number) => number) =>
+  mixedBets((bet) =>
     counts.reduce((sum, n, bin) => (n > 0 ? sum + n * Math.log(factor(bin, bet)) : sum), 0),
   );
+
+/** ln of the mean over bets of their wealth, of which `logWealth` gives the logarithm. */
+export function mixedBets(logWealth: (bet: number) => number): number {
+  const logs = BETS.map(logWealth);
   const most = Math.max(...logs);
   return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0) / BETS.length);
 }

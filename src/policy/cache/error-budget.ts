@@ -43,12 +43,22 @@ export function posterior(
   labels: readonly LabelledReuse[],
   prior: GridWeights = UNIFORM_PRIOR,
 ): GridWeights {
-  const logs = prior.map(Math.log);
+  return fromLogs(logLikelihood(labels).map((log, cell) => log + Math.log(prior[cell]!)));
+}
+
+/** [555] ln of the product over the newest `MAX_LABELS` labels. */
+export function logLikelihood(labels: readonly LabelledReuse[]): Float64Array {
+  const logs = new Float64Array(CELLS);
   for (const { distance, correct, weight = 1 } of labels.slice(-MAX_LABELS)) {
     const s = cosineFromDistance(distance);
     for (let cell = 0; cell < CELLS; cell++)
       logs[cell]! += weight * logSigmoid((correct === 1 ? 1 : -1) * steepness(cell, s));
   }
+  return logs;
+}
+
+/** The distribution whose logarithm this is, up to a constant. */
+export function fromLogs(logs: Float64Array): GridWeights {
   const highest = logs.reduce((a, b) => Math.max(a, b), -Infinity);
   return normalised(logs.map((log) => Math.exp(log - highest)));
 }
@@ -70,7 +80,8 @@ export function evidenceOf(
   const alpha = Array.from({ length: EVIDENCE_BINS }, (_, bin) =>
     alphaAt(grid, (bin + 0.5) * BIN_WIDTH),
   );
-  return { labels: Math.min(labels.length, MAX_LABELS), alpha };
+  const kept = labels.slice(-MAX_LABELS);
+  return { labels: kept.length, alpha, wrong: kept.filter((l) => l.correct === 0).length };
 }
 
 /**
@@ -78,11 +89,21 @@ export function evidenceOf(
  * there reaches 1 - deltaHit. A row's first good label then never takes away what it was served on without any.
  */
 export function coldStartPrior(coldStartDistance: number, deltaHit: number): GridWeights {
+  return tiltedPrior(UNIFORM_PRIOR, coldStartDistance, deltaHit);
+}
+
+/** `base` as if just so many pooled reuses at a distance had been right that alpha there reaches 1 - deltaHit. */
+export function tiltedPrior(
+  base: GridWeights,
+  coldStartDistance: number,
+  deltaHit: number,
+): GridWeights {
+  if (alphaAt(base, coldStartDistance) >= 1 - deltaHit) return base;
   const s = cosineFromDistance(coldStartDistance);
   let few = 0;
   let many = 1;
   const tilted = (labels: number) =>
-    normalised(UNIFORM_PRIOR.map((_, cell) => Math.exp(labels * logSigmoid(steepness(cell, s)))));
+    fromLogs(base.map((mass, cell) => Math.log(mass) + labels * logSigmoid(steepness(cell, s))));
   while (alphaAt(tilted(many), coldStartDistance) < 1 - deltaHit && many < 2 ** 16) many *= 2;
   for (let step = 0; step < 30; step++) {
     const middle = (few + many) / 2;
@@ -137,44 +158,72 @@ export interface BudgetedRow extends Pick<Candidate, "distance" | "evidence"> {
 
 /** Whether the row's record allows its answer to be served at this distance. */
 export function budgetVerdict(row: BudgetedRow, limits: BudgetLimits): BudgetVerdict {
-  const { evidence, matchDistance } = row;
   const { deltaHit, deltaRequest } = limits;
-  const distance = matchDistance ?? row.distance;
-  const coldStartDistance =
-    matchDistance === undefined
-      ? limits.coldStartDistance
-      : (limits.coldStartMatch ?? Math.sqrt(2 * deltaHit));
-  const labels = evidence?.labels ?? 0;
+  const distance = row.matchDistance ?? row.distance;
+  const coldStart = coldStartOf(row, limits);
+  const evidence = usableEvidence(row, limits);
+  const labels = row.evidence?.labels ?? 0;
   const shown = distance.toFixed(3);
+  const found = { alpha: null, labels, explore: 0 };
   // Written so that a NaN distance fails.
   if (!(row.distance <= HARD_DISTANCE))
     return {
+      ...found,
       pass: false,
-      alpha: null,
-      labels,
       threshold: HARD_DISTANCE,
-      explore: 0,
       detail: `distance ${row.distance.toFixed(3)} is beyond ${HARD_DISTANCE}, where no row is served`,
     };
-  if (evidence === undefined || labels === 0)
+  if (evidence === "against")
     return {
-      pass: distance <= coldStartDistance,
-      alpha: null,
-      labels,
-      threshold: coldStartDistance,
-      explore: 0,
-      detail: `no labels; distance ${shown}, cold start allows ${coldStartDistance}`,
+      ...found,
+      pass: false,
+      threshold: coldStart,
+      detail: "its labels are not stated in distances of the scorer that serves now",
+    };
+  if (evidence === null || labels === 0)
+    return {
+      ...found,
+      pass: distance <= coldStart,
+      threshold: coldStart,
+      detail: `no labels; distance ${shown}, cold start allows ${coldStart}`,
     };
   const alpha = evidenceAt(evidence, distance);
   const threshold = 1 - deltaHit;
+  // A row that was only ever right is served wherever one is that nothing is known of.
+  const isUnblemished = evidence.wrong === 0 && alpha > 0 && distance <= coldStart;
   return {
-    pass: alpha >= threshold,
+    pass: alpha >= threshold || isUnblemished,
     alpha,
     labels,
     threshold,
-    explore: alpha < 1 ? Math.max(0, 1 - deltaRequest / (1 - alpha)) : 0,
+    explore: alpha < 1 && !isUnblemished ? Math.max(0, 1 - deltaRequest / (1 - alpha)) : 0,
     detail: `alpha ${alpha.toFixed(4)} from ${labels} labels at distance ${shown}, ${threshold} needed`,
   };
+}
+
+function coldStartOf({ matchDistance }: BudgetedRow, limits: BudgetLimits): number {
+  if (matchDistance === undefined) return limits.coldStartDistance;
+  return limits.coldStartMatch ?? Math.sqrt(2 * limits.deltaHit);
+}
+
+/**
+ * A record in another scorer's distances says nothing of this one's: the row counts as unlabelled until the region has
+ * restated it. But a row that was ever wrong, or that its record in raw distances would not let through, waits.
+ */
+function usableEvidence(
+  { distance, evidence, matchDistance }: BudgetedRow,
+  { deltaHit, scorer }: BudgetLimits,
+): Evidence | "against" | null {
+  if (evidence === undefined || evidence.labels === 0) return null;
+  const isSameAxis =
+    matchDistance === undefined
+      ? evidence.scorer === undefined
+      : evidence.scorer !== undefined && (scorer === undefined || evidence.scorer === scorer);
+  if (isSameAxis) return evidence;
+  if (evidence.wrong !== undefined) return evidence.wrong > 0 ? "against" : null;
+  return evidence.scorer === undefined && evidenceAt(evidence, distance) >= 1 - deltaHit
+    ? null
+    : "against";
 }
 
 /** Linear between the bin centres, constant outside; 0 for a damaged record. */

@@ -23,7 +23,7 @@ describe("migrations", () => {
   it("bring an old database to the newest schema and keep what it holds", () => {
     const store = nodeStore();
     store.db.exec(schema1);
-    expect(migrate(store, REGION_SCHEMA)).toEqual({ version: 3, readOnly: false });
+    expect(migrate(store, REGION_SCHEMA)).toEqual({ version: 4, readOnly: false });
     expect(store.exec("SELECT id FROM batch ORDER BY seq")).toEqual([{ id: "b2" }, { id: "b3" }]);
     expect(store.exec("SELECT COUNT(*) AS n FROM entry")).toEqual([{ n: 0 }]);
   });
@@ -46,7 +46,7 @@ describe("migrations", () => {
 
   it("make an old database serve: its batches are applied, its pack is leased, duplicates are known", async () => {
     const rig = newRig();
-    for (const table of ["batch", "pack", "entry", "refused", "nonce", "_meta"])
+    for (const table of ["batch", "pack", "entry", "refused", "nonce", "slice", "account", "_meta"])
       rig.store.db.exec(`DROP TABLE ${table}`);
     rig.store.db.exec(schema1);
     rig.objects.objects.set("e/eu/0/1-1.json", '{"experiences":[],"outcomes":[],"labels":[]}');

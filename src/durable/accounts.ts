@@ -1,0 +1,141 @@
+// A tenant's account: how many requests each of its slices had, and what its labels cost beside what its hits saved. Labels
+// may cost a tenth of the money saved in the same day; what they cost beyond is not spent, by asking for no more of them.
+import { type Batch } from "./ledger.ts";
+import { type Traffic } from "./slice-record.ts";
+import { type SqlStore } from "./rows.ts";
+
+interface Account {
+  readonly slices: Readonly<Record<string, Traffic>>;
+  /** The last 24 hours with money in them, oldest first: hour since the epoch, US dollars saved, spent on labels. */
+  readonly hours: readonly (readonly [hour: number, saved: number, spent: number])[];
+  /** What is left of the starting credit; spending it is not counted in `hours`. */
+  readonly credit: number;
+}
+
+export interface LabelBudgetView {
+  readonly tenant: string;
+  /** US dollars of the last 24 hours. */
+  readonly savedUsd: number;
+  readonly spentUsd: number;
+  readonly creditUsd: number;
+  readonly paused: boolean;
+}
+
+/** Once per tenant and region, so that there are labels before there are hits. US dollars. */
+export const LABEL_CREDIT_USD = 0.25;
+/** A tenth of what was saved, less what is already on its way when the budget is used up. */
+const LABEL_SHARE = 0.09;
+const WINDOW_HOURS = 24;
+const HOUR_MS = 3_600_000;
+
+const NEW_ACCOUNT: Account = { slices: {}, hours: [], credit: LABEL_CREDIT_USD };
+
+export class Accounts {
+  readonly #store: SqlStore;
+  readonly #accounts = new Map<string, Account>();
+
+  constructor(store: SqlStore) {
+    this.#store = store;
+    for (const { tenant, body } of store.exec<{ tenant: string; body: string }>(
+      "SELECT tenant, body FROM account",
+    ))
+      this.#accounts.set(tenant, JSON.parse(body) as Account);
+  }
+
+  traffic(tenant: string, lang: string): Traffic {
+    return trafficOf(this.#accounts.get(tenant), lang);
+  }
+
+  /** Tenants that get no more labels for now. */
+  paused(now: number): readonly string[] {
+    return this.views(now).flatMap(({ tenant, paused }) => (paused ? [tenant] : []));
+  }
+
+  views(now: number): readonly LabelBudgetView[] {
+    return [...this.#accounts].map(([tenant, { hours, credit }]) => {
+      const window = inWindow(hours, now);
+      const savedUsd = window.reduce((sum, [, saved]) => sum + saved, 0);
+      const spentUsd = window.reduce((sum, [, , spent]) => sum + spent, 0);
+      const paused = credit <= 0 && spentUsd >= LABEL_SHARE * savedUsd;
+      return { tenant, savedUsd, spentUsd, creditUsd: credit, paused };
+    });
+  }
+
+  /** One application of a run of batches; memory follows the tables when `keep` is called after the transaction. */
+  begin(): AccountPass {
+    return new AccountPass(this.#store, this.#accounts);
+  }
+}
+
+export class AccountPass {
+  readonly #store: SqlStore;
+  readonly #kept: Map<string, Account>;
+  readonly #changed = new Map<string, Account>();
+
+  constructor(store: SqlStore, kept: Map<string, Account>) {
+    this.#store = store;
+    this.#kept = kept;
+  }
+
+  traffic(tenant: string, lang: string): Traffic {
+    return trafficOf(this.#get(tenant), lang);
+  }
+
+  /** @param langOf the language of a decision whose outcome does not tell it */
+  apply({ report, receivedAt }: Batch, langOf: (expId: string) => string | null): void {
+    const hour = Math.floor(receivedAt / HOUR_MS);
+    for (const { tenant, expId, kind, lang, savedUsd } of report.outcomes) {
+      const slice = lang ?? langOf(expId) ?? "und";
+      const account = withMoney(this.#get(tenant), hour, savedUsd, 0);
+      const { requests, hits } = trafficOf(account, slice);
+      const traffic = { requests: requests + 1, hits: hits + (kind === "HIT-SEMANTIC" ? 1 : 0) };
+      this.#changed.set(tenant, {
+        ...account,
+        slices: { ...account.slices, [slice]: traffic },
+      });
+    }
+    for (const { tenant, costUsd = 0 } of report.labels) {
+      if (!(costUsd > 0)) continue;
+      const account = this.#get(tenant);
+      const fromCredit = Math.min(account.credit, costUsd);
+      this.#changed.set(tenant, {
+        ...withMoney(account, hour, 0, costUsd - fromCredit),
+        credit: account.credit - fromCredit,
+      });
+    }
+  }
+
+  /** For inside the transaction. */
+  write(): void {
+    for (const [tenant, account] of this.#changed)
+      this.#store.exec(
+        "INSERT INTO account (tenant, body) VALUES (?, ?) ON CONFLICT (tenant) DO UPDATE SET body = excluded.body",
+        tenant,
+        JSON.stringify(account),
+      );
+  }
+
+  keep(): void {
+    for (const [tenant, account] of this.#changed) this.#kept.set(tenant, account);
+  }
+
+  #get(tenant: string): Account {
+    return this.#changed.get(tenant) ?? this.#kept.get(tenant) ?? NEW_ACCOUNT;
+  }
+}
+
+function trafficOf(account: Account | undefined, lang: string): Traffic {
+  return account?.slices[lang] ?? { requests: 0, hits: 0 };
+}
+
+function withMoney(account: Account, hour: number, saved: number, spent: number): Account {
+  if (!(saved > 0) && !(spent > 0)) return account;
+  // A clock that is set back adds to the newest hour.
+  const newest = Math.max(hour, account.hours.at(-1)?.[0] ?? 0);
+  const others = account.hours.filter(([at]) => at !== newest && at > newest - WINDOW_HOURS);
+  const [, before, paid] = account.hours.find(([at]) => at === newest) ?? [newest, 0, 0];
+  return { ...account, hours: [...others, [newest, before + saved, paid + spent]] };
+}
+
+const inWindow = (hours: Account["hours"], now: number): Account["hours"] =>
+  hours.filter(([hour]) => hour > Math.floor(now / HOUR_MS) - WINDOW_HOURS);

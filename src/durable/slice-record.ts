@@ -1,0 +1,288 @@
+// What a region knows of one slice: how often its hits were wrong, what its rows have in common, and whether it serves.
+// A fold over labels: pure, and the same for the same labels in the same order.
+import { type GridWeights, type LabelledReuse } from "../policy/cache/error-budget.ts";
+import { CALIBRATION_ROWS, pooledPrior } from "../policy/cache/pooled-prior.ts";
+import { type SliceOrders, YOUNG_SLICE } from "../policy/cache/slice.ts";
+import { type Observation } from "./entry.ts";
+import { type Reading, reuseOf, toldOf } from "./evidence.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import { evidenceAbove } from "./sequential-test.ts";
+import {
+  evidenceOfLess,
+  type Judged,
+  judgedCount,
+  MIN_PROBABILITY,
+  NONE_JUDGED,
+  type ShareInterval,
+  withJudgement,
+  wrongShare,
+} from "./wrong-share.ts";
+
+export interface Traffic {
+  readonly requests: number;
+  readonly hits: number;
+}
+
+/** A label of any of the slice's rows, by the fingerprints of row and decision. */
+type Pooled = readonly [row: number, decision: number, observation: Observation];
+
+export interface SliceRecord {
+  /** The slice's traffic when counting began; a drift and a reopening begin it anew. */
+  readonly since: Traffic;
+  /** Fairly chosen labels of hits that were served, and of those withheld while the slice is closed. */
+  readonly served: Judged;
+  readonly withheld: Judged;
+  /** Users who said so themselves that their hit was wrong. */
+  readonly complaints: number;
+  /** Labels since counting began, and at how many the prior is estimated again. */
+  readonly labels: number;
+  readonly refreshAt: number;
+  /** Change test: ln of its statistic, number of its runs, and the run in which the last drift began. */
+  readonly surprise: number;
+  readonly stamp: number;
+  readonly validFrom: number;
+  readonly drifts: number;
+  readonly closed: { readonly why: string; readonly at: number } | null;
+  /** [555] prior of the rows; null: the cold start's. */
+  readonly prior: readonly number[] | null;
+  /** How far rows without labels are served; null: as far as the cold start goes. */
+  readonly reach: number | null;
+}
+
+export interface SliceLimits {
+  /** On the axis that serves now; null while the region does not know it. */
+  readonly coldStart: { readonly distance: number; readonly deltaHit: number } | null;
+  readonly deltaHit: number;
+  readonly deltaRequest: number;
+}
+
+export interface SliceView extends Traffic {
+  readonly tenant: string;
+  readonly lang: string;
+  /** Fairly chosen labels of served hits behind the shares. */
+  readonly labels: number;
+  readonly complaints: number;
+  readonly wrongPerHit: ShareInterval;
+  readonly wrongPerRequest: ShareInterval;
+  readonly state: "young" | "open" | "cautious" | "closed";
+  readonly why: string | null;
+  /** When it was closed, milliseconds since the epoch. */
+  readonly closedAt: number | null;
+  readonly reach: number | null;
+  readonly examine: number;
+}
+
+/** A slice with fewer labels is young: nothing is known of it but the calibration of the cold start. */
+const YOUNG_LABELS = 400;
+/** Examined of a slice that is not young: enough to notice a drift. */
+const SETTLED: SliceOrders = { examine: 0.02 };
+/** The prior is estimated at so many labels, then at every doubling, from the last mark on every so many. */
+const FIRST_REFRESH = 16;
+const REFRESH_EVERY = 2_000;
+const MAX_POOL = 600;
+/** A false alarm comes once in more than so many labels; the test looks for odds of a wrong answer thrice as high. */
+const ALARM = Math.log(2_000);
+const ODDS = 3;
+/** ln(1 / alpha) to close, as in `wrongShare`, and to open again: nobody is hurt while it is closed. */
+const CLOSE = Math.log(40);
+const REOPEN = Math.log(10);
+
+export const NEW_SLICE: SliceRecord = {
+  since: { requests: 0, hits: 0 },
+  served: NONE_JUDGED,
+  withheld: NONE_JUDGED,
+  complaints: 0,
+  labels: 0,
+  refreshAt: FIRST_REFRESH,
+  surprise: 0,
+  stamp: 0,
+  validFrom: 0,
+  drifts: 0,
+  closed: null,
+  prior: null,
+  reach: null,
+};
+
+export interface LabelEvent {
+  readonly row: string;
+  readonly observation: Observation;
+  /** An earlier word on the same decision, which this one replaces. */
+  readonly earlier: Observation | undefined;
+  /** P(correct) that was believed of this reuse before; null when its distance says nothing on the axis of now. */
+  readonly believed: number | null;
+}
+
+/** The record after one more label; `pool` is changed in place. */
+export function withLabel(record: SliceRecord, pool: Pooled[], event: LabelEvent): SliceRecord {
+  const { observation, earlier, row } = event;
+  let next = earlier ? counted(record, earlier, -1) : record;
+  next = counted(next, observation, 1);
+  const decision = fingerprintOf(observation[3]);
+  const place = earlier
+    ? pool.findIndex((other) => other[0] === fingerprintOf(row) && other[1] === decision)
+    : -1;
+  // The pool knows decisions by their fingerprints.
+  const [distance, correct, weight, , source, more] = observation;
+  const kept = [distance, correct, weight, "", source] as const;
+  const pooled: Pooled = [fingerprintOf(row), decision, more ? [...kept, more] : kept];
+  if (place >= 0) pool[place] = pooled;
+  else pool.push(pooled);
+  if (pool.length > MAX_POOL) pool.splice(0, pool.length - MAX_POOL);
+  return { ...surprised(next, event), labels: next.labels + 1 };
+}
+
+function counted(record: SliceRecord, observation: Observation, count: 1 | -1): SliceRecord {
+  const [, correct, , , source, more] = observation;
+  const { samplingProbability: p, reuse = "served", stamp = 0 } = more ?? {};
+  if (stamp < record.validFrom) return record;
+  if (p === undefined) {
+    const isComplaint =
+      correct === 0 && (source === "regenerate" || source === "feedback") && reuse === "served";
+    return isComplaint ? { ...record, complaints: Math.max(0, record.complaints + count) } : record;
+  }
+  if (reuse === "served")
+    return { ...record, served: withJudgement(record.served, correct, p, count) };
+  if (reuse === "withheld" && record.closed !== null)
+    // Doubtful ones are compared more often. Counted alike, they can only delay the reopening.
+    return {
+      ...record,
+      withheld: withJudgement(record.withheld, correct, MIN_PROBABILITY, count),
+    };
+  return record;
+}
+
+/**
+ * CUSUM of ln(P(label | odds of wrong x 3) / P(label | as believed)): Page 1954. A run ends when it falls to zero, so that
+ * labels carry the number of the run they came in and a drift knows where it began.
+ */
+function surprised(record: SliceRecord, { observation, earlier, believed }: LabelEvent) {
+  const isFair = observation[5]?.samplingProbability !== undefined;
+  if (believed === null || earlier !== undefined || !isFair) return record;
+  const q = Math.min(0.9, Math.max(0.01, 1 - believed));
+  const higher = (ODDS * q) / (1 + (ODDS - 1) * q);
+  const ratio = observation[1] === 0 ? higher / q : (1 - higher) / (1 - q);
+  const surprise = Math.max(0, record.surprise + Math.log(ratio));
+  const hasEnded = record.surprise > 0 && surprise === 0;
+  return { ...record, surprise, stamp: record.stamp + (hasEnded ? 1 : 0) };
+}
+
+/** Draws the consequences of the labels so far: drift, a new prior, closing, reopening. */
+export function settled(
+  record: SliceRecord,
+  pool: readonly Pooled[],
+  traffic: Traffic,
+  world: { readonly limits: SliceLimits; readonly reading: Reading; readonly now: number },
+): SliceRecord {
+  let next = record;
+  if (next.surprise > ALARM)
+    next = {
+      ...restarted(next, traffic),
+      surprise: 0,
+      validFrom: next.stamp,
+      stamp: next.stamp + 1,
+      drifts: next.drifts + 1,
+      refreshAt: 0,
+    };
+  if (next.labels >= next.refreshAt) next = refreshed(next, pool, world);
+  if (next.closed === null) {
+    const why = reasonToClose(next, traffic, world.limits);
+    return why === null ? next : { ...next, closed: { why, at: world.now }, withheld: NONE_JUDGED };
+  }
+  return evidenceOfLess(next.withheld, world.limits.deltaHit) >= REOPEN
+    ? { ...restarted(next, traffic), closed: null }
+    : next;
+}
+
+const restarted = (record: SliceRecord, traffic: Traffic): SliceRecord => ({
+  ...record,
+  since: traffic,
+  served: NONE_JUDGED,
+  withheld: NONE_JUDGED,
+  complaints: 0,
+  labels: 0,
+  refreshAt: FIRST_REFRESH,
+});
+
+function refreshed(
+  record: SliceRecord,
+  pool: readonly Pooled[],
+  { limits, reading }: { readonly limits: SliceLimits; readonly reading: Reading },
+): SliceRecord {
+  const { labels, drifts, validFrom } = record;
+  const refreshAt =
+    labels < REFRESH_EVERY
+      ? Math.min(REFRESH_EVERY, Math.max(FIRST_REFRESH, 2 * labels))
+      : labels + REFRESH_EVERY;
+  if (limits.coldStart === null) return { ...record, refreshAt };
+  const rows = new Map<number, LabelledReuse[]>();
+  for (const [row, , observation] of pool) {
+    const reuse = reuseOf(toldOf(observation), { ...reading, validFrom });
+    if (reuse === null) continue;
+    rows.set(row, [...(rows.get(row) ?? []), reuse]);
+  }
+  const trust = drifts === 0 ? CALIBRATION_ROWS : 0;
+  const { prior, reach } = pooledPrior([...rows.values()], limits.coldStart, trust);
+  return {
+    ...record,
+    refreshAt,
+    prior: Array.from(prior, (mass) => Number(mass.toPrecision(4))),
+    reach: reach < limits.coldStart.distance ? reach : null,
+    // What is withheld from now on is another selection.
+    withheld: reach === (record.reach ?? limits.coldStart.distance) ? record.withheld : NONE_JUDGED,
+  };
+}
+
+function reasonToClose(record: SliceRecord, traffic: Traffic, limits: SliceLimits): string | null {
+  const { requests, hits } = trafficSince(record, traffic);
+  const { low } = wrongShare(record.served);
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  if (low > limits.deltaHit)
+    return `at least ${percent(low)} of the hits are wrong, ${percent(limits.deltaHit)} are accepted`;
+  const perRequest = (low * hits) / Math.max(1, requests);
+  if (perRequest > limits.deltaRequest)
+    return `at least ${percent(perRequest)} of the requests get a wrong hit, ${percent(limits.deltaRequest)} are accepted`;
+  const complaints = Math.min(record.complaints, hits);
+  if (evidenceAbove([hits - complaints, complaints], [0, 1], limits.deltaHit) >= CLOSE)
+    return `users called ${complaints} of ${hits} hits wrong`;
+  return null;
+}
+
+const trafficSince = ({ since }: SliceRecord, traffic: Traffic): Traffic => ({
+  requests: Math.max(0, traffic.requests - since.requests),
+  hits: Math.max(0, traffic.hits - since.hits),
+});
+
+export const priorOf = ({ prior }: SliceRecord): GridWeights | null =>
+  prior && Float64Array.from(prior);
+
+export function ordersOf(record: SliceRecord): SliceOrders {
+  const { examine } = record.labels < YOUNG_LABELS ? YOUNG_SLICE : SETTLED;
+  return { ...(record.reach !== null && { reach: record.reach }), examine };
+}
+
+export function viewOf(
+  { tenant, lang }: { readonly tenant: string; readonly lang: string },
+  record: SliceRecord,
+  traffic: Traffic,
+): SliceView {
+  const { requests, hits } = trafficSince(record, traffic);
+  const wrongPerHit = wrongShare(record.served);
+  const rate = hits / Math.max(1, requests);
+  const { mean, low, high } = wrongPerHit;
+  const isYoung = record.labels < YOUNG_LABELS;
+  const state = record.closed ? "closed" : !isYoung ? "open" : record.drifts ? "cautious" : "young";
+  return {
+    tenant,
+    lang,
+    ...traffic,
+    labels: judgedCount(record.served),
+    complaints: record.complaints,
+    wrongPerHit,
+    wrongPerRequest: { mean: mean && mean * rate, low: low * rate, high: high * rate },
+    state,
+    why: record.closed?.why ?? (state === "cautious" ? "labels disagreed with the record" : null),
+    closedAt: record.closed?.at ?? null,
+    reach: record.reach,
+    examine: ordersOf(record).examine,
+  };
+}
