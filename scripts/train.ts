@@ -52,7 +52,13 @@ if (process.argv.some((flag) => flag.startsWith("--edges"))) {
   await (await import("./train/live.ts")).trainLiveFromFlags();
   process.exit();
 }
+if (process.argv[2] === "verifier") {
+  process.argv.splice(2, 1);
+  (await import("./train/verifier.ts")).trainVerifierFromFlags();
+  process.exit();
+}
 const USAGE = `usage: npm run train -- --out DIR [options]
+  verifier         learns the pair scorer instead (verifier --help lists the options of that)
   --edges URL      learns from running gateways instead (--edges --help lists the options of that)
   --out DIR        policy.velo, metrics.jsonl, curves.svg and checkpoints go there
   --rounds N       decisions of each agent (3000); 13500 as in the paper. An update every 300

@@ -42,7 +42,7 @@ export interface Decision {
   readonly verdicts: readonly RowVerdict[];
   /**
    * "served", "augmented", "policy" (it chose the model), "explore" (the budget wants a label), "not-allowed",
-   * "not-finite", or what was in the nearest row's way: "no-candidate", "distance", "budget", "guard:number", ...
+   * "not-finite", or what was in the nearest row's way: "no-candidate", "distance", "verifier", "budget", "guard:number", ...
    */
   readonly reason: string;
   /** The nearest row that was not served, and why. */
@@ -164,7 +164,7 @@ function nearestMissOf(
   const verdict = verdicts.find(({ id }) => id !== selected?.id);
   const row = candidates.find(({ id }) => id === verdict?.id);
   if (verdict === undefined || row === undefined) return null;
-  const isOutranked = selected !== null && selected.distance <= row.distance;
+  const isOutranked = selected !== null;
   const why = obstacleOf(row, verdict) ?? (isOutranked ? "outranked" : reason);
   return { id: row.id, distance: row.distance, question: row.question, why };
 }

@@ -2,6 +2,7 @@
 // isolate's memory, breakers, the policy) is kept here and knows no single request.
 import { type Region } from "../durable/region.ts";
 import { embedderProfile } from "../policy/embedders.ts";
+import { builtInScorer } from "./built-in-verifier.ts";
 import { type AuthPorts } from "./auth.ts";
 import { type Config, type UpstreamConfig, fallbacksOf, parseConfig } from "./config.ts";
 import { type Env } from "./env.ts";
@@ -134,6 +135,7 @@ export function worldOf(
     },
     link: (of, tenant) => objectNamed(regionObjectName(of, tenant), of.locationHint),
     policy: (versions) => loadedPolicy(versions, env),
+    scorer: () => builtInScorer(() => isolate.counters.scorerFailures++),
     policyStatus,
     refreshPolicies: (serving) => refreshPolicies(serving, env),
     callModel: (call) => callModel(call, config, env, now),

@@ -2,6 +2,7 @@
 // them from plain functions.
 import { type ServingPolicies } from "../durable/rollout.ts";
 import { type Policy } from "../policy/network/policy.ts";
+import { type PairScorer } from "../policy/verifier/pair-scorer.ts";
 import { type Config, type ModelConfig, type UpstreamConfig } from "./config.ts";
 import { type Isolate } from "./isolate.ts";
 import { type AnswerStore } from "./lookup/entries.ts";
@@ -48,6 +49,8 @@ export interface Ports {
   readonly link: (region: RegionConfig, tenant: string) => RegionLink;
   /** The first of these versions that is loaded; the stable policy when none is. */
   readonly policy: (versions: readonly number[]) => Policy;
+  /** The learned verifier of stored answers; null where there is none. */
+  readonly scorer: () => PairScorer | null;
   /** How loading published policies has gone; null before the first try. */
   readonly policyStatus: () => PolicyStatus | null;
   /** Loads what the region wants to serve, in the background; null before its first word. */

@@ -9,6 +9,7 @@ import {
   type VerifiedKey,
 } from "../../src/durable/tenant.ts";
 import { greedyPolicy } from "../../src/policy/network/greedy.ts";
+import { type PairScorer } from "../../src/policy/verifier/pair-scorer.ts";
 import { type Policy } from "../../src/policy/network/policy.ts";
 import { type Config, parseConfig } from "../../src/worker/config.ts";
 import { answerChat } from "../../src/worker/gateway.ts";
@@ -91,6 +92,8 @@ export class World {
   indexLagMs = 0;
   isolate: Isolate;
   policy: Policy = greedyPolicy(0.95);
+  /** Without one, semantic hits go by raw distance. */
+  scorer: PairScorer | null = null;
   /** Each isolate's published policies, in place of the one policy above. */
   policies: ((isolate: Isolate) => Pick<Ports, "policy" | "refreshPolicies">) | null = null;
   draws: () => number = () => 0.5;
@@ -254,6 +257,7 @@ export class World {
         };
       },
       policy: () => this.policy,
+      scorer: () => this.scorer,
       policyStatus: () => null,
       refreshPolicies: (serving) => {
         this.refreshed.push(serving);

@@ -9,9 +9,11 @@ import {
 } from "./error-budget.ts";
 import { type Candidate } from "./candidate.ts";
 import { type GuardVerdict, type GuardedRequest, guardsFor } from "./guards.ts";
+import { type PairVerdict, type Verifier } from "../verifier/pair-scorer.ts";
+import { cosineFromDistance } from "../observation.ts";
 
 /** Raise it with every change of a guard, the budget or the selection; estimates from logs never mix versions. */
-export const RESOLVER_VERSION = 5;
+export const RESOLVER_VERSION = 6;
 
 /** Eq. 4 of DLRS picks among rows this close to the nearest one, so that popular rows never beat relevant ones. */
 const WINDOW = 0.05;
@@ -22,14 +24,29 @@ const MAX_NOTES = 3;
 /** The paper's A / C boundary, as its tables imply it. */
 const PAPER_SERVE_DISTANCE = 0.6;
 
+/** The scorer finds it likelier that the answer does not fit: no label of other reuses changes that. */
+const LEAST_PROBABILITY = 0.5;
+
 export interface RowVerdict {
   readonly id: string;
   readonly distance: number;
   readonly guards: readonly GuardVerdict[];
+  /** The scorer's word; null where there is no scorer, or a guard or the distance had already refused. */
+  readonly verifier: VerifierVerdict | null;
   readonly budget: BudgetVerdict | null;
 }
 
+export interface VerifierVerdict extends PairVerdict {
+  /** Id of the scorer. */
+  readonly scorer: string;
+  /** Probability that the row needed: without labels the cold start's, with labels the least at all. */
+  readonly threshold: number;
+  readonly pass: boolean;
+}
+
 export interface ResolverLimits extends BudgetLimits {
+  /** Says how likely a stored answer fits, with `coldStartMatch` as its tau_0; without one the raw distance decides. */
+  readonly verifier?: Verifier;
   /** Rows farther away are never notes. */
   readonly noteDistance: number;
 }
@@ -41,13 +58,13 @@ export interface Resolution {
   readonly notes: readonly Candidate[];
   /** One for each examined row, nearest first. */
   readonly verdicts: readonly RowVerdict[];
-  /** Why nothing may be served ("no-candidate", "guard:number", "distance", "budget", "answer-row"), or null. */
+  /** Why nothing may be served: "no-candidate", "guard:number", "distance", "verifier", "budget", "answer-row"; or null. */
   readonly obstacle: string | null;
 }
 
 /**
- * Examines the rows nearest first. Guards and budget come before Eq. 4: a changed number lies nearer than an honest
- * rephrasing, so the window is laid from the nearest row that may be served, not from the nearest row.
+ * Examines the rows nearest first: guards, scorer, budget. They come before Eq. 4: a changed number lies nearer than an
+ * honest rephrasing, so the window is laid from the best row that may be served, not from the nearest row.
  * `mode: "paper"` has neither guards nor budget nor window and serves question rows up to a distance of 0.6.
  */
 export function resolve(
@@ -62,14 +79,25 @@ export function resolve(
   if (mode === "paper") return resolveLiterally(rows);
   const check = guardsFor(request);
   const verdicts = rows.map((row): RowVerdict => {
-    const budget = budgetVerdict(row, limits);
     // Reading a row costs more than comparing a distance, and most rows lie too far away for either use.
     const isNear = row.distance <= Math.max(HARD_DISTANCE, limits.noteDistance);
-    return { id: row.id, distance: row.distance, guards: isNear ? check(row) : [], budget };
+    const guards = isNear ? check(row) : [];
+    const mayFit =
+      row.role === 1 && row.distance <= HARD_DISTANCE && guards.every(({ pass }) => pass);
+    const verifier = mayFit ? verifierVerdict(request, row, limits) : null;
+    // On the scorer's axis where it has spoken, on that of raw distances where there is none.
+    const budget = budgetVerdict({ ...row, matchDistance: verifier?.matchDistance }, limits);
+    return { id: row.id, distance: row.distance, guards, verifier, budget };
   });
+  const matches = new Map(
+    rows.map((row, p) => [row, verdicts[p]!.verifier?.matchDistance ?? row.distance] as const),
+  );
   const servable = selectRow(
-    rows.filter((row, p) => obstacleOf(row, verdicts[p]!) === null),
+    rows
+      .filter((row, p) => obstacleOf(row, verdicts[p]!) === null)
+      .toSorted((a, b) => matches.get(a)! - matches.get(b)!),
     WINDOW,
+    (row) => matches.get(row)!,
   );
   const notes = rows
     .filter((row, p) => row.distance <= limits.noteDistance && isUsableNote(verdicts[p]!))
@@ -78,27 +106,59 @@ export function resolve(
   return { servable, notes, verdicts, obstacle };
 }
 
+function verifierVerdict(
+  request: GuardedRequest,
+  row: Candidate,
+  { verifier, coldStartMatch = 0 }: ResolverLimits,
+): VerifierVerdict | null {
+  if (verifier === undefined) return null;
+  const { scorer, knowsCosine } = verifier;
+  const cosine = knowsCosine ? cosineFromDistance(row.distance) : null;
+  const verdict = scorer.score(
+    { text: request.text, lang: request.lang },
+    { text: row.question, lang: row.lang },
+    cosine,
+  );
+  const isLabelled = (row.evidence?.labels ?? 0) > 0;
+  const threshold = isLabelled ? LEAST_PROBABILITY : 1 - coldStartMatch ** 2 / 2;
+  // Compared as a distance, as the budget does it; written so that what is no number fails.
+  const pass = isLabelled
+    ? verdict.probability >= LEAST_PROBABILITY
+    : verdict.matchDistance <= coldStartMatch;
+  return { ...verdict, scorer: scorer.id, threshold, pass };
+}
+
 /**
  * p* = argmax w_s (1 - d^2 / 2) + w_f ln(1 + n) / ln(1 + n_max) over the rows within `window` of the nearest
- * (DLRS Eq. 4 with the distance turned into a similarity). The nearer row wins a tie. `rows` are sorted by distance.
+ * (DLRS Eq. 4 with the distance turned into a similarity). The nearer row wins a tie. `rows` are sorted by `distanceOf`,
+ * which is the scorer's where there is one: of two rows that may be served the one that fits better.
  */
-export function selectRow(rows: readonly Candidate[], window: number): Candidate | null {
+export function selectRow(
+  rows: readonly Candidate[],
+  window: number,
+  distanceOf: (row: Candidate) => number = ({ distance }) => distance,
+): Candidate | null {
   const nearest = rows[0];
   if (nearest === undefined) return null;
-  const near = rows.filter((row) => row.distance <= nearest.distance + window);
+  const near = rows.filter((row) => distanceOf(row) <= distanceOf(nearest) + window);
   const most = Math.log1p(Math.max(1, ...near.map((row) => row.useCount)));
   const score = (row: Candidate) =>
-    SIMILARITY_WEIGHT * (1 - row.distance ** 2 / 2) +
+    SIMILARITY_WEIGHT * (1 - distanceOf(row) ** 2 / 2) +
     (FREQUENCY_WEIGHT * Math.log1p(row.useCount)) / most;
   return near.reduce((best, row) => (score(row) > score(best) ? row : best));
 }
 
 /** Why this row may not be served: the first thing in its way, or null. */
-export function obstacleOf(row: Candidate, { guards, budget }: RowVerdict): string | null {
+export function obstacleOf(
+  row: Candidate,
+  { guards, verifier, budget }: RowVerdict,
+): string | null {
   if (row.role === 2) return "answer-row";
   const failed = guards.find((verdict) => !verdict.pass);
   if (failed !== undefined) return `guard:${failed.guard}`;
+  if (verifier?.pass === false) return "verifier";
   if (budget?.pass === true) return null;
+  if (verifier !== null) return "budget";
   return budget === null || budget.alpha === null ? "distance" : "budget";
 }
 
@@ -114,7 +174,13 @@ function resolveLiterally(rows: readonly Candidate[]): Resolution {
   return {
     servable: isServed ? chosen : null,
     notes: rows.slice(0, MAX_NOTES),
-    verdicts: rows.map(({ id, distance }) => ({ id, distance, guards: [], budget: null })),
+    verdicts: rows.map(({ id, distance }) => ({
+      id,
+      distance,
+      guards: [],
+      verifier: null,
+      budget: null,
+    })),
     obstacle: isServed ? null : chosen.role === 2 ? "answer-row" : "distance",
   };
 }

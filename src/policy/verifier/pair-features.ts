@@ -1,0 +1,318 @@
+// Two readings as numbers. Symmetric: which text was stored does not matter.
+import { monthsConflict, namesConflict } from "../cache/guards/names.ts";
+import { polarityConflict } from "../cache/guards/polarity.ts";
+import { aspectConflict, directionConflict, subjectConflict } from "../cache/guards/structure.ts";
+import { reordered, substitution } from "../cache/guards/substitution.ts";
+import { type PairReading, type PairWord } from "./pair-reading.ts";
+
+export { type Embed } from "./pair-reading.ts";
+
+/** Name, the words that a receipt uses for it, and how P(same) moves with it: 1 rises, -1 falls, 0 either way. */
+const TABLE = [
+  ["cosine", "distance of the embeddings", 1],
+  ["meanCosine", "meaning of the words taken together", 1],
+  ["sharedWeight", "share of words in common", 1],
+  ["leastCovered", "words of one question found in the other", 1],
+  ["mostCovered", "words of one question found in the other", 1],
+  ["hardestLeft", "a word left over", -1],
+  ["secondLeft", "words left over", -1],
+  ["leastLeft", "words left over on both sides", -1],
+  ["mostLeft", "words left over", -1],
+  ["leftPairGrams", "how alike the left-over words are spelled", 0],
+  ["leftPairVectors", "how related the left-over words are", 0],
+  ["leftCountLeast", "words left over on both sides", -1],
+  ["leftCountMost", "words left over", -1],
+  ["leftNames", "a name left over", -1],
+  ["textGrams", "spelling in common", 1],
+  ["wordPairs", "phrases in common", 1],
+  ["functionShared", "small words in common", 0],
+  ["inOrder", "words in the same order", 1],
+  ["moved", "words in another order", 0],
+  ["synonymsMet", "words of one meaning", 0],
+  ["opposed", "opposite words", -1],
+  ["lengthRatio", "length", 0],
+  ["contentLeast", "number of content words", 0],
+  ["contentMost", "number of content words", 0],
+  ["weightLeast", "number of content words", 0],
+  ["rarestMet", "the rarest word in common", 1],
+  ["rarestShared", "the rarest word in common", 1],
+  ["sameAsks", "kind of question", 1],
+  ["asksConflict", "kind of question", -1],
+  ["asksMeansReason", "how against why", -1],
+  ["asksWhether", "a yes-or-no question on one side", 0],
+  ["aspect", "another aspect", -1],
+  ["numbers", "numbers", -1],
+  ["numbersCount", "number of numbers", 0],
+  ["polarity", "negation or opposite words", -1],
+  ["names", "a name on one side only", -1],
+  ["namesCount", "names", 0],
+  ["dates", "dates", -1],
+  ["direction", "direction", -1],
+  ["subject", "one word replaced", -1],
+  ["substitution", "one word replaced or added", -1],
+  ["reordered", "words in another order", -1],
+  ["frame", "the same frame around another word", 0],
+  ["frameLeft", "the same frame around another word", -1],
+  ["startsAlike", "the same beginning", 0],
+  ["endsAlike", "the same end", 0],
+  ["sameLanguage", "language", 1],
+] as const satisfies readonly (readonly [string, string, -1 | 0 | 1])[];
+
+type Feature = (typeof TABLE)[number][0];
+
+export const FEATURES: readonly string[] = TABLE.map(([name]) => name);
+/** For training: trees may not learn a direction against it. */
+export const DIRECTIONS: readonly number[] = TABLE.map(([, , direction]) => direction);
+export const COSINE = 0;
+
+export function reasonOf(index: number, _features: ArrayLike<number>): string {
+  return TABLE[index]![1];
+}
+
+const AT = Object.fromEntries(TABLE.map(([name], index) => [name, index])) as Record<
+  Feature,
+  number
+>;
+
+/** A shared synonym group is nearly the same word. */
+const SYNONYM = 0.9;
+/** Less alike than this is not alike: two random words share letters and have some cosine. */
+const GRAM_FLOOR = 0.35;
+const VECTOR_FLOOR = 0.35;
+const SPELLED_ALIKE = 0.85;
+
+/** Fills `out` [FEATURES.length]; what is unknown is NaN. */
+export function pairFeatures(
+  a: PairReading,
+  b: PairReading,
+  cosine: number | null,
+  out: Float32Array,
+): void {
+  out.fill(0);
+  const set = (name: Feature, value: number): void => void (out[AT[name]] = value);
+  set("cosine", cosine ?? Number.NaN);
+  set("meanCosine", a.vector === null || b.vector === null ? Number.NaN : dot(a.vector, b.vector));
+  const [inB, inA] = [bestMatches(a, b), bestMatches(b, a)];
+  leftOvers(a, b, inB, inA, set);
+  set("textGrams", dice(a.grams, b.grams));
+  set("functionShared", functionShared(a, b));
+  orders(a, b, set);
+  set("opposed", opposed(a, b));
+  const [shorter, longer] = sorted(a.words.length, b.words.length);
+  set("lengthRatio", shorter / Math.max(1, longer));
+  set("sameLanguage", a.lang === b.lang ? 1 : 0);
+  asked(a, b, set);
+  guarded(a, b, set);
+}
+
+/** For each content word its best match anywhere in the other text, in [0, 1]. */
+function bestMatches(from: PairReading, to: PairReading): Float64Array {
+  const best = new Float64Array(from.content.length);
+  for (const [at, word] of from.content.entries()) {
+    if (to.stems.has(word.stem)) best[at] = 1;
+    else if (word.synonyms.some((group) => to.synonyms.has(group))) best[at] = SYNONYM;
+    else for (const other of to.content) best[at] = Math.max(best[at]!, likeness(word, other));
+  }
+  return best;
+}
+
+function likeness(a: PairWord, b: PairWord): number {
+  const spelled = SPELLED_ALIKE * above(dice(a.grams, b.grams), GRAM_FLOOR);
+  if (a.vector === null || b.vector === null) return spelled;
+  return Math.max(spelled, SYNONYM * above(dot(a.vector, b.vector), VECTOR_FLOOR));
+}
+
+const above = (value: number, floor: number): number => Math.max(0, (value - floor) / (1 - floor));
+
+type Set = (name: Feature, value: number) => void;
+
+function leftOvers(
+  a: PairReading,
+  b: PairReading,
+  inB: Float64Array,
+  inA: Float64Array,
+  set: Set,
+): void {
+  const [coveredA, coveredB] = [covered(a, inB), covered(b, inA)];
+  const [least, most] = sorted(
+    coveredA / Math.max(1e-9, a.weight),
+    coveredB / Math.max(1e-9, b.weight),
+  );
+  set("leastCovered", a.weight === 0 || b.weight === 0 ? 0 : least);
+  set("mostCovered", a.weight === 0 || b.weight === 0 ? 0 : most);
+  set("sharedWeight", (coveredA + coveredB) / Math.max(1e-9, a.weight + b.weight));
+  const leftA = left(a, inB);
+  const leftB = left(b, inA);
+  const all = [...leftA, ...leftB]
+    .map(({ amount }) => amount)
+    .toSorted((one, other) => other - one);
+  set("hardestLeft", all[0] ?? 0);
+  set("secondLeft", all[1] ?? 0);
+  const [lessLeft, moreLeft] = sorted(total(leftA), total(leftB));
+  set("leastLeft", lessLeft);
+  set("mostLeft", moreLeft);
+  const [fewer, more] = sorted(leftA.length, leftB.length);
+  set("leftCountLeast", fewer);
+  set("leftCountMost", more);
+  set("leftNames", [...leftA, ...leftB].filter(({ word }) => word.isName).length);
+  let [grams, vectors] = [0, leftA[0]?.word.vector === null ? Number.NaN : 0];
+  for (const { word: one } of leftA)
+    for (const { word: other } of leftB) {
+      grams = Math.max(grams, dice(one.grams, other.grams));
+      if (one.vector !== null && other.vector !== null)
+        vectors = Math.max(vectors, dot(one.vector, other.vector));
+    }
+  set("leftPairGrams", grams);
+  set("leftPairVectors", vectors);
+  const matches = [...inB, ...inA];
+  set("synonymsMet", matches.filter((match) => match === SYNONYM).length);
+  const [fewest, most2] = sorted(a.content.length, b.content.length);
+  set("contentLeast", fewest);
+  set("contentMost", most2);
+  set("weightLeast", Math.min(a.weight, b.weight));
+  const [topA, topB] = [rarest(a, inB), rarest(b, inA)];
+  set("rarestMet", Math.min(topA, topB));
+  set("rarestShared", Math.max(topA, topB));
+}
+
+interface Left {
+  readonly word: PairWord;
+  readonly amount: number;
+}
+
+function left({ content }: PairReading, match: Float64Array): readonly Left[] {
+  return content.flatMap((word, at) =>
+    match[at]! < 0.5 ? [{ word, amount: word.weight * (1 - match[at]!) }] : [],
+  );
+}
+
+const total = (words: readonly Left[]): number =>
+  words.reduce((sum, { amount }) => sum + amount, 0);
+
+function covered({ content }: PairReading, match: Float64Array): number {
+  return content.reduce((sum, { weight }, at) => sum + weight * match[at]!, 0);
+}
+
+/** How well the rarest content word is met. */
+function rarest({ content }: PairReading, match: Float64Array): number {
+  let at = -1;
+  for (const [index, word] of content.entries())
+    if (at === -1 || word.weight > content[at]!.weight) at = index;
+  return at === -1 ? 0 : match[at]!;
+}
+
+function functionShared(a: PairReading, b: PairReading): number {
+  const small = ({ words }: PairReading) =>
+    new Set(words.filter(({ kind }) => kind === "function").map(({ stem }) => stem));
+  const [one, other] = [small(a), small(b)];
+  let shared = 0;
+  for (const stem of one) if (other.has(stem)) shared++;
+  const all = one.size + other.size - shared;
+  return all === 0 ? 1 : shared / all;
+}
+
+function orders(a: PairReading, b: PairReading, set: Set): void {
+  const [x, y] = [a.words.map(({ stem }) => stem), b.words.map(({ stem }) => stem)];
+  const pairs = new Set(x.slice(1).map((stem, at) => `${x[at]} ${stem}`));
+  const met = y.slice(1).filter((stem, at) => pairs.has(`${y[at]} ${stem}`)).length;
+  set("wordPairs", (2 * met) / Math.max(1, x.length + y.length - 2));
+  const [p, q] = [a.content.map(({ stem }) => stem), b.content.map(({ stem }) => stem)];
+  const common = longestCommon(p, q);
+  set("inOrder", common / Math.max(1, Math.min(p.length, q.length)));
+  const inQ = new Set(q);
+  set("moved", new Set(p.filter((stem) => inQ.has(stem))).size - common);
+  const shorter = Math.min(x.length, y.length);
+  let start = 0;
+  while (start < shorter && x[start] === y[start]) start++;
+  let end = 0;
+  while (end < shorter - start && x.at(-1 - end) === y.at(-1 - end)) end++;
+  set("startsAlike", start / Math.max(1, shorter));
+  set("endsAlike", end / Math.max(1, shorter));
+  const [less, more] = sorted(x.length - start - end, y.length - start - end);
+  set("frame", (start + end) / Math.max(1, Math.max(x.length, y.length)));
+  set("frameLeft", less <= 3 && more <= 3 && start + end >= 2 ? more : 0);
+}
+
+/** Length of the longest common subsequence. Texts have few content words. */
+function longestCommon(a: readonly string[], b: readonly string[]): number {
+  const row = new Int32Array(b.length + 1);
+  for (const word of a) {
+    let diagonal = 0;
+    for (let at = 1; at <= b.length; at++) {
+      const skipped = row[at]!;
+      row[at] = word === b[at - 1] ? diagonal + 1 : Math.max(skipped, row[at - 1]!);
+      diagonal = skipped;
+    }
+  }
+  return row[b.length]!;
+}
+
+/** Pairs of which one text names one side and the other text the other, and neither both. */
+function opposed(a: PairReading, b: PairReading): number {
+  let count = 0;
+  for (const side of a.opposites) {
+    const other = side ^ 1;
+    if (b.opposites.has(other) && !b.opposites.has(side) && !a.opposites.has(other)) count++;
+  }
+  return count;
+}
+
+/** Kinds that ask nearly the same as often as not. */
+const OPEN = new Set(["what", "task", "other", "choice", "should", "whether"]);
+
+function asked(a: PairReading, b: PairReading, set: Set): void {
+  const isSame = a.asks === b.asks;
+  const has = (kind: string): boolean => a.asks === kind || b.asks === kind;
+  set("sameAsks", isSame ? 1 : 0);
+  set("asksConflict", !isSame && !OPEN.has(a.asks) && !OPEN.has(b.asks) ? 1 : 0);
+  set("asksMeansReason", has("means") && has("reason") ? 1 : 0);
+  set("asksWhether", !isSame && (has("whether") || has("should")) ? 1 : 0);
+}
+
+/** What the guards see, as numbers. */
+function guarded(a: PairReading, b: PairReading, set: Set): void {
+  const flag = (conflict: string | null): number => (conflict === null ? 0 : 1);
+  set("aspect", flag(aspectConflict(a.structure, b.structure)));
+  set("numbers", unequal(a.numbers, b.numbers));
+  set("numbersCount", Math.min(a.numbers.length, b.numbers.length));
+  set("polarity", flag(polarityConflict(a.polarity, b.polarity)));
+  set("names", flag(namesConflict(a.names, b.names)));
+  set("namesCount", Math.min(a.names.required.size, b.names.required.size));
+  set("dates", flag(monthsConflict(a.names, b.names)));
+  set("direction", flag(directionConflict(a.structure, b.structure)));
+  set("subject", flag(subjectConflict(a.structure, b.structure)));
+  set("substitution", flag(substitution(a.guardWords, b.guardWords)));
+  set("reordered", flag(reordered(a.guardWords, b.guardWords)));
+}
+
+/** Numbers on one side only. */
+function unequal(a: readonly string[], b: readonly string[]): number {
+  const rest = [...b];
+  let missing = 0;
+  for (const key of a) {
+    const at = rest.indexOf(key);
+    if (at === -1) missing++;
+    else rest.splice(at, 1);
+  }
+  return Math.max(missing, rest.length);
+}
+
+/** 2 |a and b| / (|a| + |b|) of sorted lists. */
+function dice(a: Int32Array, b: Int32Array): number {
+  let [i, j, shared] = [0, 0, 0];
+  while (i < a.length && j < b.length) {
+    const [x, y] = [a[i]!, b[j]!];
+    if (x === y) shared++;
+    if (x <= y) i++;
+    if (y <= x) j++;
+  }
+  return (2 * shared) / Math.max(1, a.length + b.length);
+}
+
+function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
+
+const sorted = (a: number, b: number): readonly [number, number] => (a < b ? [a, b] : [b, a]);

@@ -1,0 +1,299 @@
+// What the verifier reads out of one text, once: its words with their weight, their kin and their place.
+import { isFunctionWord } from "../cache/language.ts";
+import { type Names, namesOf } from "../cache/guards/names.ts";
+import { numbersOf } from "../cache/guards/numbers.ts";
+import { type Polarity, polarityOf } from "../cache/guards/polarity.ts";
+import { type Structure, structureOf } from "../cache/guards/structure.ts";
+import { contentWordsOf } from "../cache/guards/substitution.ts";
+import { type Token, tokenise } from "../cache/guards/tokens.ts";
+import { type Lexicon, folded, stemOf } from "./lexicon.ts";
+
+/** Vector of a text, of any length; null entries are never returned. */
+export type Embed = (text: string) => Float32Array;
+
+export interface PairWord {
+  readonly stem: string;
+  /** Rarity; small for words that carry grammar. */
+  readonly weight: number;
+  readonly kind: "content" | "function" | "number";
+  /** Written with a capital inside a sentence. */
+  readonly isName: boolean;
+  /** Hashes of the letters taken by three, sorted. */
+  readonly grams: Int32Array;
+  readonly vector: Float32Array | null;
+  /** Groups of synonyms it belongs to here, alone or as part of a phrase. */
+  readonly synonyms: readonly number[];
+  /** Sides of pairs of opposites. */
+  readonly opposites: readonly number[];
+}
+
+export interface PairReading {
+  readonly lang: string;
+  readonly words: readonly PairWord[];
+  readonly content: readonly PairWord[];
+  readonly stems: ReadonlySet<string>;
+  readonly synonyms: ReadonlySet<number>;
+  readonly opposites: ReadonlySet<number>;
+  /** Sum of the content words' weights. */
+  readonly weight: number;
+  /** Grams of the whole text, sorted, without repeats. */
+  readonly grams: Int32Array;
+  /** Unit vector: the words' vectors, each by its weight. Null without an embedder. */
+  readonly vector: Float32Array | null;
+  readonly numbers: readonly string[];
+  readonly polarity: Polarity;
+  readonly names: Names;
+  readonly structure: Structure;
+  /** The content words as the fuzzy guards read them. */
+  readonly guardWords: readonly string[];
+  /** What the text asks for: how-to, reason, place, ...; "other" when nothing tells. */
+  readonly asks: string;
+}
+
+/** Words remembered with their vectors. */
+const MAX_WORDS = 4096;
+const FUNCTION_SHARE = 0.15;
+/** Sizes that word vectors are folded to: enough to tell words apart, and cheap to compare. */
+const FOLDED_SIZE = 192;
+
+type KnownWord = Pick<PairWord, "stem" | "weight" | "kind" | "grams" | "vector">;
+
+export class PairReader {
+  readonly #lexicon: Lexicon;
+  readonly #embed: Embed | null;
+  readonly #known = new Map<string, KnownWord>();
+
+  constructor(lexicon: Lexicon, embed: Embed | null) {
+    this.#lexicon = lexicon;
+    this.#embed = embed;
+  }
+
+  read(text: string, lang: string): PairReading {
+    const tokens = tokenise(text);
+    const written = tokens.filter(({ kind }) => kind !== "symbol");
+    const known = written.map((token) => this.#wordOf(token, lang));
+    const synonyms = known.map((): number[] => []);
+    const opposites = known.map((): number[] => []);
+    this.#markPhrases(known, synonyms, opposites);
+    const words = known.map(({ stem, weight, kind, grams, vector }, at): PairWord => {
+      const { text: asWritten, opens } = written[at]!;
+      // In German every noun has a capital.
+      const isName = lang !== "de" && !opens && asWritten !== "I" && /^\p{Lu}/u.test(asWritten);
+      return {
+        stem,
+        weight,
+        kind,
+        grams,
+        vector,
+        isName,
+        synonyms: synonyms[at]!,
+        opposites: opposites[at]!,
+      };
+    });
+    const content = words.filter(({ kind }) => kind === "content");
+    const numbers = numbersOf(tokens, lang).map(({ key }) => key);
+    return {
+      lang,
+      words,
+      content,
+      stems: new Set(words.map(({ stem }) => stem)),
+      synonyms: new Set(synonyms.flat()),
+      opposites: new Set(opposites.flat()),
+      weight: content.reduce((sum, { weight }) => sum + weight, 0),
+      grams: gramsOf(
+        folded(text.toLowerCase())
+          .replaceAll(/[^\p{L}\p{N}]+/gu, " ")
+          .trim(),
+      ),
+      vector: meanVector(words),
+      numbers,
+      polarity: polarityOf(tokens, lang),
+      names: namesOf(text, tokens, lang),
+      structure: structureOf(tokens, lang),
+      guardWords: contentWordsOf(tokens, lang),
+      asks: askedBy(written.map(({ lower }) => folded(lower)).join(" "), lang),
+    };
+  }
+
+  #wordOf({ lower, kind }: Token, lang: string): KnownWord {
+    const key = `${lang} ${lower}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const plain = folded(lower);
+    const stem = stemOf(plain, lang);
+    const isNumber = kind === "number" || kind === "han-number";
+    const isFunction = !isNumber && (isFunctionWord(lower, lang) || COMMON.has(plain));
+    const rarity = this.#lexicon.rarity.get(stem) ?? this.#lexicon.unknownRarity;
+    const made: KnownWord = {
+      stem,
+      weight: isFunction ? FUNCTION_SHARE * rarity : rarity,
+      kind: isNumber ? "number" : isFunction ? "function" : "content",
+      grams: gramsOf(` ${plain} `),
+      vector: this.#embed === null ? null : foldedVector(this.#embed(lower)),
+    };
+    if (this.#known.size >= MAX_WORDS) this.#known.delete(this.#known.keys().next().value!);
+    this.#known.set(key, made);
+    return made;
+  }
+
+  #markPhrases(
+    words: readonly KnownWord[],
+    synonyms: readonly number[][],
+    opposites: readonly number[][],
+  ): void {
+    const { longestPhrase } = this.#lexicon;
+    for (let start = 0; start < words.length; start++) {
+      let phrase = "";
+      for (let end = start; end < Math.min(words.length, start + longestPhrase); end++) {
+        phrase = end === start ? words[end]!.stem : `${phrase} ${words[end]!.stem}`;
+        const groups = this.#lexicon.synonyms.get(phrase) ?? [];
+        const sides = this.#lexicon.opposites.get(phrase) ?? [];
+        for (let at = start; at <= end; at++) {
+          synonyms[at]!.push(...groups);
+          opposites[at]!.push(...sides);
+        }
+      }
+    }
+  }
+}
+
+/** Words that any question may hold, beyond those by which a language is recognised. Folded. */
+const COMMON = new Set(
+  (
+    "must shall could may might can will would should per any only just also very so such it its he she they them his her their these those " +
+    "then than onto into over out off during while being being's im ive id please me us we our someone anyone one ones " +
+    "really actually exactly there's what's that's it's s t re ve ll d m don dont " +
+    "soll sollte muss mussen darf durfen wurde konnte so sehr auch noch schon dann denn weil dabei dafur man es wir uns unser " +
+    "debe deben puede pueden seria cada muy tambien se le les nos " +
+    "и в во на с со к ко по за из от до для о об у не ни а но или что как то ли же бы мне я ты вы он она они это " +
+    "的 了 吗 呢 吧 啊 请 是 我 你 在 有 和 与"
+  ).split(" "),
+);
+
+const inText = (words: string): RegExp => new RegExp(`(?:^| )(?:${words})(?= |$)`, "u");
+const opening = (words: string): RegExp => new RegExp(`^(?:${words})(?= |$)`, "u");
+
+/** The first that matches the folded words is what the text asks for. */
+const ASKS: readonly (readonly [string, RegExp])[] = [
+  [
+    "difference",
+    inText(
+      "difference|differences|differ|differs|compare|versus|vs|unterschied|unterschiede|diferencia|разница|отличие|отличается",
+    ),
+  ],
+  [
+    "how many",
+    inText(
+      "how many|how much|number of|amount of|wie viele?|wieviele?|cuant[oa]s?|combien|сколько|quant[oaei]s?",
+    ),
+  ],
+  [
+    "how long",
+    inText(
+      "how (?:long|old|far|often|big|fast|tall|deep)|wie (?:lange|oft|weit|alt)|как (?:долго|часто)",
+    ),
+  ],
+  [
+    "reason",
+    inText(
+      "why|how come|reasons?|causes?|what makes|warum|wieso|weshalb|por que|pourquoi|почему|зачем|perche",
+    ),
+  ],
+  ["means", inText("how|ways? to|steps? to|method|wie|como|comment|как|come")],
+  ["time", inText("when|what time|(?:what|which) year|wann|cuando|quand|когда|quando")],
+  ["place", inText("where|wo|wohin|donde|ou|где|куда|dove|onde")],
+  ["person", inText("who|whose|whom|wer|wem|quien|кто|chi|quem")],
+  [
+    "choice",
+    inText("which|welche[rsnm]?|cual|cuales|quel|quelle|quels|quelles|какой|какая|какие|quale"),
+  ],
+  [
+    "should",
+    opening(
+      "should|shall|is it (?:ok|okay|safe|good|bad|worth|better)|soll|sollte|debo|deberia|dois|faut|стоит",
+    ),
+  ],
+  [
+    "whether",
+    opening(
+      "is|are|was|were|do|does|did|can|could|will|would|has|have|kann|ist|sind|hat|es|puede|est|peut|можно",
+    ),
+  ],
+  [
+    "what if",
+    inText("what (?:happens|would happen|if)|was passiert|que pasa|que se passe|что будет"),
+  ],
+  ["what", inText("what|whats|was|que|что|cosa")],
+  [
+    "task",
+    opening(
+      "write|make|give|create|translate|summari[sz]e|list|explain|tell|describe|find|calculate|schreibe?|erklare?|escribe|explica|ecris|explique|напиши|объясни",
+    ),
+  ],
+];
+const HAN_ASKS: readonly (readonly [string, RegExp])[] = [
+  ["difference", /区别|不同|差别/],
+  ["how many", /多少|几[个杯天米年]/],
+  ["how long", /多久|多长|多远|多高/],
+  ["reason", /为什么|为何/],
+  ["means", /怎么|如何|怎样/],
+  ["time", /什么时候|何时|几点/],
+  ["place", /哪里|哪儿|在哪/],
+  ["person", /谁/],
+  ["choice", /哪个|哪些/],
+  ["should", /应该|值得/],
+  ["whether", /是否|能不能|可不可以|吗/],
+  ["what", /什么/],
+  ["task", /^(?:写|解释|请|翻译|总结)/],
+];
+
+function askedBy(words: string, lang: string): string {
+  const isHan = lang === "zh" || lang === "ja";
+  const text = isHan ? words.replaceAll(" ", "") : words;
+  return (isHan ? HAN_ASKS : ASKS).find(([, pattern]) => pattern.test(text))?.[0] ?? "other";
+}
+
+const GRAM = 3;
+
+/** Sorted hashes of all runs of three characters, without repeats. */
+function gramsOf(text: string): Int32Array {
+  const found: number[] = [];
+  const last = Math.max(1, text.length - GRAM + 1);
+  for (let start = 0; start < last; start++) {
+    let state = 0x811c9dc5;
+    for (let at = start; at < Math.min(text.length, start + GRAM); at++)
+      state = Math.imul(state ^ text.charCodeAt(at), 0x01000193);
+    found.push(state | 0);
+  }
+  const sorted = Int32Array.from(found).toSorted();
+  let kept = 0;
+  for (let at = 0; at < sorted.length; at++)
+    if (at === 0 || sorted[at] !== sorted[at - 1]) sorted[kept++] = sorted[at]!;
+  return sorted.subarray(0, kept);
+}
+
+/** Neighbouring blocks added up with alternating signs, unit length: a cheap projection that keeps angles on average. */
+function foldedVector(vector: Float32Array): Float32Array {
+  const out = new Float32Array(FOLDED_SIZE);
+  for (let i = 0; i < vector.length; i++) {
+    const block = Math.floor(i / FOLDED_SIZE);
+    out[i % FOLDED_SIZE]! += ((i * 7 + block * 3) & 4) === 0 ? vector[i]! : -vector[i]!;
+  }
+  return normalised(out);
+}
+
+function meanVector(words: readonly PairWord[]): Float32Array | null {
+  if (words.length === 0 || words[0]!.vector === null) return null;
+  const sum = new Float32Array(FOLDED_SIZE);
+  for (const { vector, weight } of words)
+    for (let i = 0; i < FOLDED_SIZE; i++) sum[i]! += weight * vector![i]!;
+  return normalised(sum);
+}
+
+function normalised(vector: Float32Array): Float32Array {
+  let square = 0;
+  for (const value of vector) square += value * value;
+  const length = Math.sqrt(square);
+  if (length > 0) for (let i = 0; i < vector.length; i++) vector[i]! /= length;
+  return vector;
+}
