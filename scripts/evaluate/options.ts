@@ -14,6 +14,7 @@ export const USAGE = `usage: npm run evaluate -- COMMAND [options]
     --train-on FILE     train the verifier on this file's pairs first; the same file means its calibration half
     --at P,P,...        more accepted shares of traps served, per cent, beside 1, 2 and 5
     --embedder NAME     subword (default) or hash
+    --verifier V        built-in (default) or none
     --resamples N       draws of the bootstrap (1000)
 
 options of all
@@ -37,6 +38,7 @@ export interface PairsOptions {
   /** Shares of traps, ascending. */
   readonly levels: readonly number[];
   readonly embedder: EmbedderName;
+  readonly verifier: "built-in" | "none";
   readonly resamples: number;
   readonly json: boolean;
 }
@@ -66,6 +68,7 @@ export function parseEvaluateArgs(args: readonly string[]): EvaluateOptions {
     trainOn: values["train-on"],
     levels: levelsOf(values.at),
     embedder: oneOf("embedder", values.embedder ?? "subword", ["subword", "hash"]),
+    verifier: oneOf("verifier", values.verifier ?? "built-in", ["built-in", "none"]),
     resamples: whole("resamples", values.resamples ?? "1000", 20, 100_000),
     json: values.json ?? false,
   };
@@ -84,6 +87,7 @@ function readFlags(args: readonly string[]) {
         "train-on": text,
         at: text,
         embedder: text,
+        verifier: text,
         resamples: text,
         json: { type: "boolean" },
       },

@@ -100,18 +100,20 @@ function untargetedLines(methods: readonly MethodReport[], titles: readonly stri
 
 function categoryLines({ name, categories }: MethodReport, titles: readonly string[]): string[] {
   if (categories.length === 0) return [];
+  const kinds = (["hits", "traps", "untargeted"] as const).filter((kind) =>
+    categories.some((one) => one[kind].some((counted) => counted !== null && counted.of > 0)),
+  );
   const cell = (counted: CategoryReport["hits"][number]) =>
     counted === null || counted.of === 0 ? "-" : `${counted.count}/${counted.of}`;
+  const names = { hits: "should-hits", traps: "traps", untargeted: "without a target" };
   return [
     "",
-    `${name} by category: should-hits | traps | without a target served, at each threshold and as shipped (--json: all methods)`,
+    `${name} by category: ${kinds.map((kind) => names[kind]).join(" | ")} served, at each threshold and as shipped (--json: all methods)`,
     columns([
       ["category", ...titles, "as shipped"],
       ...categories.map((one) => [
         one.category,
-        ...one.hits.map((_, t) =>
-          [one.hits[t]!, one.traps[t]!, one.untargeted[t]!].map(cell).join(" | "),
-        ),
+        ...one.hits.map((_, t) => kinds.map((kind) => cell(one[kind][t]!)).join(" | ")),
       ]),
     ]),
   ];

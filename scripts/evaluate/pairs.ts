@@ -1,9 +1,15 @@
 // Labelled pairs through every method.
+import { resolve } from "node:path";
+import { type PairScorer, scorerOf } from "../../src/policy/verifier/pair-scorer.ts";
+import { loadAdversarial } from "../../src/trainer-node/evaluation/adversarial.ts";
 import { comparePairs } from "../../src/trainer-node/evaluation/compare-pairs.ts";
 import {
   type EvaluatedPair,
+  type GroupedPairs,
   groupPairs,
   halfOfPairs,
+  thresholdPart,
+  trainingPart,
 } from "../../src/trainer-node/evaluation/labelled-pairs.ts";
 import { readNearMisses, readPairs } from "../../src/trainer-node/evaluation/pair-files.ts";
 import {
@@ -15,29 +21,46 @@ import {
   perEntryCosine,
   redisVlDefaults,
   tfIdfMethod,
+  verifierMethod,
 } from "../../src/trainer-node/evaluation/pair-methods.ts";
-import { openEmbedder } from "./built-in.ts";
+import { loadParaphrases } from "../../src/trainer-node/paraphrases.ts";
+import { shippedScorer } from "../../src/trainer-node/verifier/shipped.ts";
+import { trainScorer } from "../../src/trainer-node/verifier/train-scorer.ts";
 import { currentCommit, progressBar } from "../replay/progress.ts";
-import { type PairsOptions, UsageError } from "./options.ts";
+import { type OpenEmbedder, openEmbedder } from "./built-in.ts";
+import { type PairsOptions } from "./options.ts";
 import { type PairsFigures } from "./pairs-table.ts";
 
 /** Throws InputError, also where a half lacks one kind of pair. */
 export async function evaluatePairs(options: PairsOptions): Promise<PairsFigures> {
   const begin = performance.now();
   const pairs = groupPairs(await pairsOf(options));
-  const calibration = halfOfPairs(pairs, "calibration");
-  const { profile: embedder, embed } = await openEmbedder(options.embedder);
+  const embedder = await openEmbedder(options.embedder);
+  const training = await trainingPairs(options, pairs);
+  const scorer =
+    options.verifier === "none"
+      ? null
+      : training === null
+        ? shippedScorer()
+        : trained(training, embedder);
+  // A scorer is sure of what it was trained on: thresholds come from what it has not seen.
+  const half = halfOfPairs(pairs, "calibration");
+  const calibration = isOwnFile(options) ? thresholdPart(half) : half;
+  const { profile, embed } = embedder;
   const cosine = cosineBy(embed);
+  const gateway = { cosine, embedder: profile, scorer };
   const onProgress = progressBar("", 500);
   const report = comparePairs({
-    pairs,
+    calibration,
+    measured: halfOfPairs(pairs, "measured"),
     levels: options.levels,
     resamples: options.resamples,
     methods: [
-      gatewayMethod({ cosine, embedder }),
-      learningGatewayMethod({ cosine, embedder }),
+      gatewayMethod(gateway),
+      learningGatewayMethod(gateway),
+      ...(scorer === null ? [] : [verifierMethod(scorer, gateway)]),
       cosineMethod(cosine),
-      tfIdfMethod(calibration.pairs.flatMap(({ a, b }) => [a, b])),
+      tfIdfMethod(half.pairs.flatMap(({ a, b }) => [a, b])),
       perEntryCosine(cosine),
       gptCacheDefaults(cosine),
       redisVlDefaults(cosine),
@@ -46,8 +69,13 @@ export async function evaluatePairs(options: PairsOptions): Promise<PairsFigures
   });
   return {
     source: options.input.kind === "adversarial" ? "the adversarial suite" : options.input.file,
-    embedder: embedder.id,
-    verifier: null,
+    embedder: profile.id,
+    verifier:
+      scorer === null
+        ? null
+        : training === null
+          ? scorer.id
+          : `trained on ${training.pairs.length} pairs of ${options.trainOn!}`,
     commit: currentCommit(),
     seconds: (performance.now() - begin) / 1000,
     ...report,
@@ -57,5 +85,42 @@ export async function evaluatePairs(options: PairsOptions): Promise<PairsFigures
 async function pairsOf({ input, fields }: PairsOptions): Promise<EvaluatedPair[]> {
   if (input.kind === "near-miss") return await readNearMisses(input.file);
   if (input.kind === "file") return await readPairs(input.file, fields);
-  throw new UsageError("the adversarial suite is not part of this checkout");
+  return loadAdversarial().map(({ id, group, lang, a, b, same, category }) => ({
+    id,
+    group,
+    lang,
+    // There the base comes first; here the one that is asked.
+    a: b,
+    b: a,
+    same,
+    category,
+  }));
+}
+
+const isOwnFile = ({ input, trainOn }: PairsOptions): boolean =>
+  trainOn !== undefined && input.kind !== "adversarial" && resolve(trainOn) === resolve(input.file);
+
+async function trainingPairs(
+  options: PairsOptions,
+  pairs: GroupedPairs,
+): Promise<GroupedPairs | null> {
+  if (options.trainOn === undefined) return null;
+  if (isOwnFile(options)) return trainingPart(halfOfPairs(pairs, "calibration"));
+  return groupPairs(await readPairs(options.trainOn, options.fields));
+}
+
+function trained(
+  { pairs, components }: GroupedPairs,
+  { profile, embed }: OpenEmbedder,
+): PairScorer {
+  const labelled = pairs.flatMap(({ id, a, b, same }, i) =>
+    same === null ? [] : { id, a, b, same, group: components[i]! },
+  );
+  const model = trainScorer(labelled, {
+    embed,
+    embedder: profile.id,
+    wordLists: loadParaphrases().synonyms,
+    id: "trained here",
+  });
+  return scorerOf(model, embed);
 }

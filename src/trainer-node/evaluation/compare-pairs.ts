@@ -1,7 +1,7 @@
 // Methods on labelled pairs: thresholds from one half, figures from the other, differences with intervals.
 import { wilsonUpper } from "../intervals.ts";
 import { InputError } from "./json-lines.ts";
-import { type GroupedPairs, halfOfPairs } from "./labelled-pairs.ts";
+import { type EvaluatedPair, type GroupedPairs } from "./labelled-pairs.ts";
 import {
   ComponentBootstrap,
   type CurvePoints,
@@ -44,6 +44,7 @@ export interface MethodReport {
   readonly categories: readonly CategoryReport[];
 }
 
+/** Of the pairs of one category, or of one language. */
 export interface CategoryReport {
   readonly category: string;
   /** Served at each level's calibrated threshold, and at last as shipped (null where there is no such threshold). */
@@ -87,7 +88,10 @@ export interface HalfCounts {
 }
 
 export interface CompareOptions {
-  readonly pairs: GroupedPairs;
+  /** Thresholds come from here; methods that learn on the way meet these pairs first. */
+  readonly calibration: GroupedPairs;
+  /** Figures come from here. */
+  readonly measured: GroupedPairs;
   /** The first is the one that the others are compared with. */
   readonly methods: readonly PairMethod[];
   /** Accepted shares of traps, ascending. */
@@ -98,14 +102,13 @@ export interface CompareOptions {
 
 /** Throws InputError when a half lacks should-hits or traps. */
 export function comparePairs({
-  pairs,
+  calibration,
+  measured,
   methods,
   levels,
   resamples = 1000,
   onProgress,
 }: CompareOptions): PairsReport {
-  const calibration = halfOfPairs(pairs, "calibration");
-  const measured = halfOfPairs(pairs, "measured");
   for (const [name, half] of Object.entries({ calibration, measured })) {
     const { hits, traps } = countsOf(half);
     if (hits === 0 || traps === 0)
@@ -113,8 +116,7 @@ export function comparePairs({
         `the ${name} half has ${hits} should-hits and ${traps} traps: both are needed`,
       );
   }
-  // Methods that learn on the way meet the calibration half first.
-  const total = pairs.pairs.length;
+  const total = calibration.pairs.length + measured.pairs.length;
   const before = scoresOf(calibration, methods, (done) => onProgress?.(done, total));
   const after = scoresOf(measured, methods, (done) =>
     onProgress?.(calibration.pairs.length + done, total),
@@ -280,9 +282,7 @@ function reportOf(
       untargeted: shareOf(null, draws.untargeted[t]!),
     };
   });
-  const categories = [
-    ...new Set(pairs.flatMap(({ category }) => (category === undefined ? [] : [category]))),
-  ].toSorted();
+  const categories = [...new Set(pairs.flatMap(slicesOf))].toSorted();
   return {
     name: method.name,
     auc:
@@ -299,7 +299,7 @@ function reportOf(
           })),
     shipped: points.at(-1) ?? null,
     categories: categories.map((category) => {
-      const some = pairs.map((pair) => pair.category === category);
+      const some = pairs.map((pair) => slicesOf(pair).includes(category));
       const counts = (same: boolean | null) =>
         thresholds.map((threshold) =>
           threshold === null ? null : countServed(pairs, scores, threshold, same, some),
@@ -308,6 +308,11 @@ function reportOf(
     }),
   };
 }
+
+const slicesOf = ({ category, lang }: EvaluatedPair): string[] => [
+  ...(category === undefined ? [] : [category]),
+  ...(lang === undefined ? [] : [`language ${lang}`]),
+];
 
 function countServed(
   pairs: GroupedPairs["pairs"],

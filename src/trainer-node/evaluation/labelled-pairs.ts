@@ -66,15 +66,33 @@ export function groupPairs(pairs: readonly EvaluatedPair[]): GroupedPairs {
 }
 
 /** The pairs whose component lies in a half. */
-export function halfOfPairs({ pairs, components }: GroupedPairs, half: Half): GroupedPairs {
-  const halves = new Map<string, Half>();
+export const halfOfPairs = (pairs: GroupedPairs, half: Half): GroupedPairs =>
+  pairsWhere(pairs, (component) => halfOf(component) === half);
+
+/**
+ * The calibration half once more in two: four fifths to train a scorer on, one fifth to find thresholds with that its
+ * training has not seen.
+ */
+export const trainingPart = (calibration: GroupedPairs): GroupedPairs =>
+  pairsWhere(calibration, isTrainedOn);
+export const thresholdPart = (calibration: GroupedPairs): GroupedPairs =>
+  pairsWhere(calibration, (component) => !isTrainedOn(component));
+
+const isTrainedOn = (component: string): boolean =>
+  createHash("sha256").update(component).digest()[1]! >= 51;
+
+function pairsWhere(
+  { pairs, components }: GroupedPairs,
+  test: (component: string) => boolean,
+): GroupedPairs {
+  const known = new Map<string, boolean>();
   const isInside = components.map((name) => {
-    let found = halves.get(name);
+    let found = known.get(name);
     if (found === undefined) {
-      found = halfOf(name);
-      halves.set(name, found);
+      found = test(name);
+      known.set(name, found);
     }
-    return found === half;
+    return found;
   });
   return {
     pairs: pairs.filter((_, i) => isInside[i]),

@@ -13,6 +13,11 @@ import { languageOf } from "../../policy/cache/language.ts";
 import { normaliseQuestion, personalDataIn, readQuestion } from "../../policy/cache/question.ts";
 import { type ResolverLimits, resolve } from "../../policy/cache/resolver.ts";
 import { type EmbedderProfile } from "../../policy/embedders.ts";
+import {
+  type PairScorer,
+  type PairText,
+  verifierLimits,
+} from "../../policy/verifier/pair-scorer.ts";
 import { CharacterTfIdf } from "./tf-idf.ts";
 
 export interface PairMethod {
@@ -116,6 +121,8 @@ const distanceFrom = (cosine: number): number => Math.sqrt(Math.max(0, 2 - 2 * c
 export interface GatewayOptions {
   readonly cosine: Cosine;
   readonly embedder: EmbedderProfile;
+  /** Null: no verifier, guards and distance alone. */
+  readonly scorer: PairScorer | null;
 }
 
 /**
@@ -125,12 +132,16 @@ export interface GatewayOptions {
  */
 export function gatewayDistance({
   cosine,
-}: Pick<GatewayOptions, "cosine">): (a: string, b: string) => number | null {
+  embedder,
+  scorer,
+}: GatewayOptions): (a: string, b: string) => number | null {
   const limits: ResolverLimits = {
     coldStartDistance: Infinity,
     noteDistance: 0,
     deltaHit: 0.02,
     deltaRequest: 0.01,
+    ...verifierLimits(scorer, embedder.id),
+    coldStartMatch: Infinity,
   };
   return (a, b) => {
     const [asked, stored] = [normaliseQuestion(a), normaliseQuestion(b)];
@@ -140,12 +151,14 @@ export function gatewayDistance({
     if (levels.has("exact")) return null;
     const row = rowOf(stored, distanceFrom(cosine(a, b)));
     const request = { text: asked, lang: languageOf(asked), fp: FP, now: NOW };
-    return resolve(request, [row], limits).servable === null ? null : row.distance;
+    const { servable, verdicts } = resolve(request, [row], limits);
+    return servable === null ? null : (verdicts[0]?.verifier?.matchDistance ?? row.distance);
   };
 }
 
 /** The budget's cold-start distance is the threshold; shipped, it is the embedder's or the verifier's. */
 export function gatewayMethod(options: GatewayOptions): PairMethod {
+  const { embedder, scorer } = options;
   const distanceOf = gatewayDistance(options);
   return {
     name: "velo",
@@ -153,11 +166,28 @@ export function gatewayMethod(options: GatewayOptions): PairMethod {
       const distance = distanceOf(a, b);
       return distance === null ? -Infinity : -distance;
     },
-    fixedThreshold: below(-options.embedder.coldStartDistance),
+    fixedThreshold: below(-(scorer?.coldStartMatch(embedder.id) ?? embedder.coldStartDistance)),
   };
 }
 
-/** The same, with what each row has learnt from earlier pairs; told as much as the per-entry thresholds are. */
+/** The verifier without guards or hard distance. */
+export const verifierMethod = (
+  scorer: PairScorer,
+  { cosine, embedder }: GatewayOptions,
+): PairMethod => ({
+  name: "verifier alone",
+  score(a, b) {
+    const known = scorer.knowsCosine(embedder.id) ? cosine(a, b) : null;
+    return -scorer.score(textOf(a), textOf(b), known).matchDistance;
+  },
+});
+
+function textOf(question: string): PairText {
+  const text = normaliseQuestion(question);
+  return { text, lang: languageOf(text) };
+}
+
+/** The gateway with what each row has learnt from earlier pairs; told as much as the per-entry thresholds are. */
 export const learningGatewayMethod = (options: GatewayOptions): PairMethod =>
   perEntryMethod("velo, learning", gatewayDistance(options));
 

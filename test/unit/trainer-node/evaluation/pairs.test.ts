@@ -8,6 +8,7 @@ import { comparePairs } from "../../../../src/trainer-node/evaluation/compare-pa
 import { InputError } from "../../../../src/trainer-node/evaluation/json-lines.ts";
 import {
   type EvaluatedPair,
+  type GroupedPairs,
   groupPairs,
   halfOfPairs,
 } from "../../../../src/trainer-node/evaluation/labelled-pairs.ts";
@@ -146,7 +147,7 @@ describe("methods", () => {
   });
 
   test("the gateway refuses what guards refuse at any distance, and serves equal texts first", () => {
-    const { score } = gatewayMethod({ cosine: cosine(0.98), embedder });
+    const { score } = gatewayMethod({ cosine: cosine(0.98), embedder, scorer: null });
     const asked = "How many grams are in 3 cups of flour?";
     expect(score(asked, "How many grams are in 2 cups of flour?")).toBe(-Infinity);
     expect(score(asked, ` ${asked}\n`)).toBe(-0);
@@ -158,7 +159,7 @@ describe("methods", () => {
   test("an entry that was wrong is trusted less than one that was right, and guards stay in front", () => {
     for (const method of [
       perEntryCosine(cosine(0.8)),
-      learningGatewayMethod({ cosine: cosine(0.8), embedder }),
+      learningGatewayMethod({ cosine: cosine(0.8), embedder, scorer: null }),
     ]) {
       const [good, bad, young] = ["capital of Spain", "height of Teide", "length of the Ebro"];
       const asked = (entry: string) => `What is the ${entry} in short, please?`;
@@ -169,7 +170,7 @@ describe("methods", () => {
       expect(method.score(asked(good), good)).toBeGreaterThan(method.score(asked(young), young));
       expect(method.score(asked(bad), bad)).toBeLessThan(method.score(asked(young), young));
     }
-    const guarded = learningGatewayMethod({ cosine: cosine(0.99), embedder });
+    const guarded = learningGatewayMethod({ cosine: cosine(0.99), embedder, scorer: null });
     expect(guarded.score("Is 7 prime?", "Is 9 prime?")).toBe(-Infinity);
   });
 
@@ -189,6 +190,10 @@ describe("methods", () => {
 });
 
 describe("comparison", () => {
+  const halves = (all: GroupedPairs) => ({
+    calibration: halfOfPairs(all, "calibration"),
+    measured: halfOfPairs(all, "measured"),
+  });
   /** Components 0 to 199; scores are given by the texts themselves. */
   const pairs = groupPairs(
     Array.from({ length: 200 }, (_, i) => ({
@@ -207,7 +212,7 @@ describe("comparison", () => {
 
   test("thresholds come from the calibration half and figures from the other", () => {
     const report = comparePairs({
-      pairs,
+      ...halves(pairs),
       methods: [perfect, byDigit],
       levels: [0.01, 0.5],
       resamples: 100,
@@ -233,7 +238,7 @@ describe("comparison", () => {
 
   test("a half without should-hits is refused with its counts", () => {
     const traps = { ...pairs, pairs: pairs.pairs.map(({ id, a, b }) => pair(id, a, b, false)) };
-    expect(() => comparePairs({ pairs: traps, methods: [byDigit], levels: [0.01] })).toThrow(
+    expect(() => comparePairs({ ...halves(traps), methods: [byDigit], levels: [0.01] })).toThrow(
       /calibration half has 0 should-hits/,
     );
   });
