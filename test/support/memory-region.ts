@@ -29,6 +29,8 @@ export class MemoryRegion implements RegionLink {
   epoch = 0;
   switches: KillSwitches = ALL_ON;
   policy: ServingPolicies = { stable: 0, candidate: null, share: 0 };
+  /** What the region knows beyond this, said with every reply. */
+  orders: Pick<ReportReply, "slicesOff" | "slices" | "labelsPaused"> = {};
   /** What a region object knows of an embedder after 500 distances. */
   distances: ReportReply["distances"];
   /** Removed rows and when; a row made later under the same id is another one. */
@@ -97,6 +99,7 @@ export class MemoryRegion implements RegionLink {
       freshCursor: fresh.at(-1)?.cursor ?? freshCursor,
       tombstones: [...this.tombstones.keys()],
       ...(this.distances && { distances: this.distances }),
+      ...this.orders,
     };
   }
 }

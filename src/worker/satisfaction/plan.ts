@@ -9,7 +9,7 @@ import { sliceOf } from "../../policy/cache/slice.ts";
 import { type Decision } from "../../policy/decide.ts";
 import { type Life } from "../gateway.ts";
 import { textOf } from "../openai/chat.ts";
-import { refusedShare, servedShare } from "./sampling.ts";
+import { estimateOf, refusedShare, servedShare } from "./sampling.ts";
 
 export interface Examination {
   /** shadow: the cache answered and the model is asked as well. near-miss: the model answered, and a row's answer lies beside it. */
@@ -24,6 +24,9 @@ export interface Examination {
 
 /** Examinations of one isolate at the same time; a burst must not become two. */
 const MAX_AT_ONCE = 16;
+/** What nearly qualifies: fits by this estimate at least, or where there is none lies as near as this many cold starts. */
+const NEAR_ESTIMATE = 0.25;
+const NEAR_TIMES = 1.5;
 /** Why a request did not get an answer that its row would have had: for the region those are hits that were held back. */
 const WITHHELD = new Set(["explore", "observe", "slice-closed"]);
 
@@ -44,7 +47,7 @@ export function planExamination(life: Life): Examination | null {
     return { kind: "shadow", row, reuse: "served", ...drawnWith(share) };
   }
   if (record.result !== "MISS") return null;
-  const near = nearMiss(record.decision, record.lookUp?.candidates ?? [], record.reason);
+  const near = nearMiss(life, record.decision);
   if (near === null) return null;
   const { row, reuse } = near;
   // The budget sent this request to the model for the sake of the label.
@@ -73,26 +76,29 @@ function mayExamine(life: Life): boolean {
 
 /** The nearest row that could have been served, or that only the estimate of its fit kept from it. */
 function nearMiss(
+  { ports, record }: Life,
   { verdicts, selected }: Decision,
-  candidates: readonly Candidate[],
-  reason: string,
 ): (Pick<Examination, "reuse"> & { readonly row: Candidate }) | null {
-  const rows = candidates.flatMap((row) => {
+  const rows = (record.lookUp?.candidates ?? []).flatMap((row) => {
     const verdict = verdicts.find(({ id }) => id === row.id);
     return verdict === undefined ? [] : [{ row, verdict, obstacle: obstacleOf(row, verdict) }];
   });
   const open =
     rows.find(({ row }) => row.id === selected?.id) ??
     rows.find(({ obstacle }) => obstacle === null);
-  if (open !== undefined) {
-    // Gone from the store, or it does not fit this request in another way: then there is nothing to compare.
-    const reuse = WITHHELD.has(reason) ? "withheld" : "refused";
-    return { row: open.row, reuse };
-  }
-  const near = rows.find(({ row, verdict }) => isNearMiss(row, verdict));
+  if (open !== undefined)
+    return { row: open.row, reuse: WITHHELD.has(record.reason) ? "withheld" : "refused" };
+  const { coldStartDistance } = ports.embedder;
+  const near = rows.find(({ row, verdict }) => isNearMiss(row, verdict, coldStartDistance));
   return near === undefined ? null : { row: near.row, reuse: "refused" };
 }
 
-/** A guard's veto is certain; what the budget and the verifier say is an estimate, and a label can correct it. */
-const isNearMiss = (row: Candidate, { guards }: RowVerdict): boolean =>
-  row.role === 1 && row.distance <= HARD_DISTANCE && guards.every(({ pass }) => pass);
+/** A guard's veto is certain; what scorer and budget say is an estimate, and a label can correct it. */
+function isNearMiss(row: Candidate, verdict: RowVerdict, coldStartDistance: number): boolean {
+  if (row.role !== 1 || !(row.distance <= HARD_DISTANCE)) return false;
+  if (verdict.guards.some(({ pass }) => !pass)) return false;
+  const estimate = estimateOf(verdict, null);
+  return estimate === null
+    ? row.distance <= NEAR_TIMES * coldStartDistance
+    : estimate >= NEAR_ESTIMATE;
+}

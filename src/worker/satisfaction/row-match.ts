@@ -10,8 +10,8 @@ export interface RowMatch {
   readonly scorer: string;
 }
 
-export function matchOf(_verdict: RowVerdict): RowMatch | null {
-  return null;
+export function matchOf({ verifier }: RowVerdict): RowMatch | null {
+  return verifier && { matchDistance: verifier.matchDistance, scorer: verifier.scorer };
 }
 
 export type LabelledRow = Pick<Label, "rowId" | "distance" | "match" | "scorer">;

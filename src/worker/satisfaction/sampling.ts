@@ -18,12 +18,11 @@ const NEW_ROW = 4;
 const SERVED_PRIOR = 0.9;
 const REFUSED_PRIOR = 0.5;
 
-/** The budget's word counts before the scorer's: it rests on labels of this very row. */
-export function estimateOf(verdict: RowVerdict | undefined, prior: number): number {
+/** The budget's word counts before the scorer's: it rests on labels of this very row. `otherwise` where nobody knows. */
+export function estimateOf<T>(verdict: RowVerdict | undefined, otherwise: T): number | T {
   const match = verdict && matchOf(verdict)?.matchDistance;
-  const estimate =
-    verdict?.budget?.alpha ?? (match === undefined ? prior : 1 - (match * match) / 2);
-  return estimate >= 0 && estimate <= 1 ? estimate : prior;
+  const estimate = verdict?.budget?.alpha ?? (match === undefined ? null : 1 - (match * match) / 2);
+  return estimate !== null && estimate >= 0 && estimate <= 1 ? estimate : otherwise;
 }
 
 /** Of an answer that took part of the cache. `row`: the row that was served, null for notes. `examine`: the slice's own floor. */
