@@ -80,7 +80,8 @@ export function unpackWeights(bytes: Uint8Array): SubwordWeights {
     width,
     features: Uint32Array.from({ length: count }, (_, i) => view.getUint32(4 * i, true)),
     weights: unpackHalf(new DataView(body.buffer, body.byteOffset + 4 * count, 2 * count)),
-    rows: new Int8Array(body.slice(6 * count).buffer),
+    // A copy: the caller may reuse its bytes, and a Buffer's slice would share them.
+    rows: Int8Array.from(new Int8Array(body.buffer, body.byteOffset + 6 * count, count * width)),
     rowScale,
   };
 }
