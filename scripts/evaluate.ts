@@ -5,10 +5,16 @@ import { WorkloadDataError } from "../src/trainer-node/simulator/groups.ts";
 import { type EvaluateOptions, parseEvaluateArgs, USAGE, UsageError } from "./evaluate/options.ts";
 import { evaluatePairs } from "./evaluate/pairs.ts";
 import { formatPairs } from "./evaluate/pairs-table.ts";
+import { evaluateStream } from "./evaluate/stream.ts";
+import { formatStream } from "./evaluate/stream-table.ts";
 
 async function evaluate(options: EvaluateOptions): Promise<string> {
-  const figures = await evaluatePairs(options);
-  return options.json ? JSON.stringify(figures, null, 2) : formatPairs(figures);
+  if (options.command === "pairs") {
+    const figures = await evaluatePairs(options);
+    return options.json ? JSON.stringify(figures, null, 2) : formatPairs(figures);
+  }
+  const figures = await evaluateStream(options);
+  return options.json ? JSON.stringify(figures, null, 2) : formatStream(figures);
 }
 
 if (process.argv.includes("--help")) {

@@ -29,4 +29,5 @@ export const percentRange = ({ low, high }: Interval, digits = 1): string =>
   `[${percent(low, digits)}, ${percent(high, digits)}]`;
 
 /** With a sign: a difference in points. */
-export const points = (share: number): string => `${share >= 0 ? "+" : ""}${percent(share)}`;
+export const points = (share: number, digits = 1): string =>
+  `${share >= 0 ? "+" : ""}${percent(share, digits)}`;

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { type PricePoint } from "../../src/trainer-node/evaluation/net-saving.ts";
 import {
   type FieldNames,
   OWN_NAMES,
@@ -16,6 +17,17 @@ export const USAGE = `usage: npm run evaluate -- COMMAND [options]
     --embedder NAME     subword (default) or hash
     --verifier V        built-in (default) or none
     --resamples N       draws of the bootstrap (1000)
+
+  stream [FILE]         a labelled request stream, as --write wrote it or drawn from question groups, through gateway and others
+    --data DIR          question groups of a data directory instead of the bundled ones
+    --requests N        length of the stream (20000)
+    --seed S            seed of stream and delays (1)
+    --shift             half-way the shares change and the most popular questions become the least popular
+    --write FILE        write the stream
+    --price I,C,O       US dollars per million tokens of input, cached input, output, instead of three price points
+    --answer-tokens N   an answer counts so many tokens at least (200)
+    --embedding-price P US dollars per million tokens embedded (0: the built-in embedder)
+    --embedder, --verifier  as above
 
 options of all
     --json              print JSON
@@ -46,20 +58,61 @@ export interface PairsOptions {
 /** The built-in embedder, or the one before it. */
 export type EmbedderName = "subword" | "hash";
 
-export type EvaluateOptions = PairsOptions;
+export type EvaluateOptions = PairsOptions | StreamOptions;
+
+export interface StreamOptions {
+  readonly command: "stream";
+  /** A stream that `write` wrote; else one is drawn from `data`, or from the bundled questions. */
+  readonly file: string | undefined;
+  readonly data: string | undefined;
+  readonly write: string | undefined;
+  readonly requests: number;
+  readonly seed: number;
+  readonly shift: boolean;
+  readonly answerTokens: number;
+  readonly embedder: EmbedderName;
+  readonly verifier: "built-in" | "none";
+  readonly price: PricePoint | undefined;
+  /** US dollars per million tokens. */
+  readonly embeddingPrice: number;
+  readonly json: boolean;
+}
 
 /** Throws UsageError. */
 export function parseEvaluateArgs(args: readonly string[]): EvaluateOptions {
   const { values, positionals } = readFlags(args);
   const [command, ...files] = positionals;
-  if (command !== "pairs")
-    throw new UsageError(command === undefined ? "which command?" : `no command ${command}`);
+  switch (command) {
+    case "pairs":
+      return pairsOptions(values, files);
+    case "stream":
+      return streamOptions(values, files);
+    case undefined:
+      throw new UsageError("which command?");
+    default:
+      throw new UsageError(`no command ${command}`);
+  }
+}
+
+type Flags = ReturnType<typeof readFlags>["values"];
+
+function pairsOptions(values: Flags, files: readonly string[]): PairsOptions {
+  refuseOthers("pairs", values, [
+    "map",
+    "near-miss",
+    "suite",
+    "train-on",
+    "at",
+    "embedder",
+    "verifier",
+    "resamples",
+  ]);
   const inputs = [...files, values["near-miss"], values.suite].filter((one) => one !== undefined);
   if (inputs.length !== 1) throw new UsageError("pairs needs one of FILE, --near-miss and --suite");
   if (values.suite !== undefined) oneOf("suite", values.suite, ["adversarial"]);
   if (values.map !== undefined && files.length === 0) throw new UsageError("--map belongs to FILE");
   return {
-    command,
+    command: "pairs",
     input:
       values.suite !== undefined
         ? { kind: "adversarial" }
@@ -67,11 +120,66 @@ export function parseEvaluateArgs(args: readonly string[]): EvaluateOptions {
     fields: fieldsOf(values.map),
     trainOn: values["train-on"],
     levels: levelsOf(values.at),
-    embedder: oneOf("embedder", values.embedder ?? "subword", ["subword", "hash"]),
-    verifier: oneOf("verifier", values.verifier ?? "built-in", ["built-in", "none"]),
+    ...modelsOf(values),
     resamples: whole("resamples", values.resamples ?? "1000", 20, 100_000),
     json: values.json ?? false,
   };
+}
+
+function streamOptions(values: Flags, files: readonly string[]): StreamOptions {
+  const own = ["data", "write", "requests", "seed", "shift"] as const;
+  refuseOthers("stream", values, [
+    ...own,
+    "embedder",
+    "verifier",
+    "answer-tokens",
+    "price",
+    "embedding-price",
+  ]);
+  if (files.length > 1) throw new UsageError("stream takes one FILE at most");
+  const set = own.find((name) => name !== "seed" && values[name] !== undefined);
+  if (files.length === 1 && set !== undefined)
+    throw new UsageError(`--${set} draws a stream, and FILE is one already`);
+  return {
+    command: "stream",
+    file: files[0],
+    data: values.data,
+    write: values.write,
+    requests: whole("requests", values.requests ?? "20000", 100, 1_000_000),
+    seed: whole("seed", values.seed ?? "1", 0, 0xffffffff),
+    shift: values.shift ?? false,
+    answerTokens: whole("answer-tokens", values["answer-tokens"] ?? "200", 0, 100_000),
+    ...modelsOf(values),
+    price: values.price === undefined ? undefined : priceOf(values.price),
+    embeddingPrice: amount("embedding-price", values["embedding-price"] ?? "0"),
+    json: values.json ?? false,
+  };
+}
+
+const modelsOf = (values: Flags) => ({
+  embedder: oneOf("embedder", values.embedder ?? "subword", ["subword", "hash"]),
+  verifier: oneOf("verifier", values.verifier ?? "built-in", ["built-in", "none"]),
+});
+
+function refuseOthers(command: string, values: Flags, own: readonly (keyof Flags)[]): void {
+  const other = Object.keys(values).find(
+    (name) => name !== "json" && name !== "help" && !own.includes(name as keyof Flags),
+  );
+  if (other !== undefined) throw new UsageError(`--${other} is no option of ${command}`);
+}
+
+/** "0.15,0.075,0.6": input, cached input, output. */
+function priceOf(text: string): PricePoint {
+  const [input, cachedInput, output, ...rest] = text.split(",").map((one) => amount("price", one));
+  if (output === undefined || rest.length > 0)
+    throw new UsageError(`--price takes INPUT,CACHED,OUTPUT, got ${text}`);
+  return { name: "own", input: input!, cachedInput: cachedInput!, output };
+}
+
+function amount(name: string, text: string): number {
+  const number = text.trim() === "" ? Number.NaN : Number(text);
+  if (number >= 0 && number < Infinity) return number;
+  throw new UsageError(`--${name} takes US dollars per million tokens, got ${text}`);
 }
 
 function readFlags(args: readonly string[]) {
@@ -89,6 +197,14 @@ function readFlags(args: readonly string[]) {
         embedder: text,
         verifier: text,
         resamples: text,
+        data: text,
+        write: text,
+        requests: text,
+        seed: text,
+        shift: { type: "boolean" },
+        price: text,
+        "answer-tokens": text,
+        "embedding-price": text,
         json: { type: "boolean" },
       },
     });

@@ -26,6 +26,8 @@ export interface WorkloadOptions {
   readonly ratePerSecond?: number;
   /** Share of English in a group's first questions, the other languages being equally likely. */
   readonly englishShare?: number;
+  /** From the middle of the stream on the shares are these and the most popular groups are the least popular ones. */
+  readonly shiftTo?: Mix;
 }
 
 export interface Workload {
@@ -48,6 +50,7 @@ export function generateWorkload({
   onceShare = 0.3,
   ratePerSecond = 10,
   englishShare = 0.6,
+  shiftTo,
 }: WorkloadOptions): Workload {
   if (groups.length === 0 || regions.length === 0) throw new RangeError("no groups or no regions");
   const random = new Random(seed);
@@ -60,24 +63,42 @@ export function generateWorkload({
   });
   const popularity = new Map<string, number>();
   const home = new Map<string, string>();
-  for (const [rank, group] of shuffled(chosen.groups, random).entries()) {
+  const ranked = shuffled(chosen.groups, random);
+  for (const [rank, group] of ranked.entries()) {
     popularity.set(group.id, (rank + 1) ** -zipf);
     home.set(group.id, pick(regions, random));
   }
   const awayShare = (1 - homeShare) / Math.max(1, regions.length - 1);
 
   const asked = new AskedQuestions(chosen.groups, domains, chosen.once);
-  const planned = planCounts(mix, count, asked.supply());
-  const left = { ...planned };
+  const shiftAt = shiftTo === undefined ? count : Math.ceil(count / 2);
+  const supply = asked.supply();
+  // What can be asked only so often must last for both halves.
+  let planned = planCounts(
+    mix,
+    shiftAt,
+    shiftTo === undefined ? supply : mapCounts((kind) => supply[kind] / 2),
+  );
+  let left = { ...planned };
+  let now = mix;
   const realised = zeroCounts();
   const requests: WorkloadRequest[] = [];
   let t = 0;
   while (requests.length < count) {
+    if (shiftTo !== undefined && requests.length === shiftAt) {
+      now = shiftTo;
+      const spare = mapCounts((kind) => Math.max(0, supply[kind] - realised[kind]));
+      left = planCounts(now, count - shiftAt, spare);
+      const [before, after] = [planned, { ...left }];
+      planned = mapCounts((kind) => before[kind] + after[kind]);
+      for (const [rank, group] of ranked.toReversed().entries())
+        popularity.set(group.id, (rank + 1) ** -zipf);
+    }
     t += -Math.log(1 - random.uniform()) / ratePerSecond;
     const region = pick(regions, random);
     const here = domain === "region" ? region : "shared";
     const candidates = (kind: RequestKind) => asked.candidates(kind, here);
-    const drawn = drawKind(left, candidates, random) ?? drawKind(mix, candidates, random);
+    const drawn = drawKind(left, candidates, random) ?? drawKind(now, candidates, random);
     if (!drawn) throw new RangeError(`nothing left to ask after ${requests.length} requests`);
     const { kind } = drawn;
     const group = pickWeighted(
@@ -103,6 +124,12 @@ export function generateWorkload({
     });
   }
   return { requests, planned, realised };
+}
+
+function mapCounts(of: (kind: RequestKind) => number): Counts {
+  const counts = zeroCounts();
+  for (const kind of REQUEST_KINDS) counts[kind] = of(kind);
+  return counts;
 }
 
 interface Chosen {

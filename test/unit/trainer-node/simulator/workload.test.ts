@@ -67,6 +67,31 @@ describe("a request stream", () => {
     expect(counted).toBeGreaterThan(600);
   });
 
+  test("has other shares and other favourites from the middle on where a shift is asked for", () => {
+    const shiftTo = { ...DEFAULT_MIX, repeat: 0.1, changed: 0.35 };
+    const { requests, planned, realised } = generateWorkload({
+      groups: madeUp(400),
+      requests: 2000,
+      seed,
+      shiftTo,
+    });
+    const halves = [requests.slice(0, 1000), requests.slice(1000)] as const;
+    const share = (half: readonly WorkloadRequest[], kind: string) =>
+      half.filter((request) => request.kind === kind).length / half.length;
+    expect(share(halves[0], "repeat")).toBeCloseTo(DEFAULT_MIX.repeat, 1);
+    expect(share(halves[1], "repeat")).toBeLessThan(share(halves[0], "repeat") - 0.1);
+    expect(share(halves[1], "changed")).toBeGreaterThan(share(halves[0], "changed") + 0.1);
+    const favourite = (half: readonly WorkloadRequest[]) =>
+      [...Map.groupBy(half, ({ group }) => group)].toSorted(
+        (a, b) => b[1].length - a[1].length,
+      )[0]![0];
+    expect(favourite(halves[1])).not.toBe(favourite(halves[0]));
+    expect(REQUEST_KINDS.reduce((sum, kind) => sum + realised[kind], 0)).toBe(2000);
+    expect(
+      Math.abs(REQUEST_KINDS.reduce((sum, kind) => sum + planned[kind], 0) - 2000),
+    ).toBeLessThan(5);
+  });
+
   test("is the same for the same seed and another for another", () => {
     const stream = (s: number) => generateWorkload({ groups: bundled, requests: 500, seed: s });
     expect(stream(seed)).toEqual(stream(seed));
