@@ -2,6 +2,7 @@
 // that the caller sees, and the outcome at its end.
 import { type Receipt } from "../durable/report.ts";
 import { type Tenant } from "../durable/tenant.ts";
+import { languageOf } from "../policy/cache/language.ts";
 import { type Decision } from "../policy/decide.ts";
 import { type Experience, type Outcome } from "../policy/experience.ts";
 import { encodeHalf } from "../policy/half.ts";
@@ -231,5 +232,6 @@ export function outcomeOf(
     costUsd: end.costUsd,
     savedUsd: end.savedUsd,
     overheadUsd: overheadOf(record),
+    ...(record.question !== "" && { lang: languageOf(record.question) }),
   };
 }

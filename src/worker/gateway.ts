@@ -3,7 +3,7 @@ import { isExposed } from "../durable/rollout.ts";
 import { type VerifiedKey } from "../durable/tenant.ts";
 import { languageOf } from "../policy/cache/language.ts";
 import { normaliseQuestion } from "../policy/cache/question.ts";
-import { sliceOf } from "../policy/cache/slice.ts";
+import { limitsInSlice, sliceOf } from "../policy/cache/slice.ts";
 import { type Decision, decide } from "../policy/decide.ts";
 import { FIXED_RULE } from "../policy/network/greedy.ts";
 import { buildObservation } from "../policy/observation.ts";
@@ -332,6 +332,11 @@ async function propose(life: Life, found: LookUp, serve: boolean): Promise<Decis
   record.policyMs = ports.now() - askedAt;
   if (output.isSubstitute) record.policyFailed = true;
   const settings = request.key.tenant.settings;
+  const slice = sliceOf(request.key.tenant.id, languageOf(life.question));
+  const verifier = verifierLimits(ports.scorer(), embedder.id);
+  const { scorer, coldStartMatch } = verifier;
+  if (scorer !== undefined && coldStartMatch !== undefined)
+    life.desk.scorer = { id: scorer, coldStart: coldStartMatch };
   return decide({
     request: {
       text: life.question,
@@ -344,13 +349,16 @@ async function propose(life: Life, found: LookUp, serve: boolean): Promise<Decis
     output,
     actions: policy.actions,
     explore: { epsilon: config.epsilon, draw: ports.random() },
-    limits: {
-      coldStartDistance: embedder.coldStartDistance,
-      noteDistance: embedder.noteDistance,
-      deltaHit: settings.deltaHit,
-      deltaRequest: settings.deltaRequest,
-      ...verifierLimits(ports.scorer(), embedder.id),
-    },
+    limits: limitsInSlice(
+      {
+        coldStartDistance: embedder.coldStartDistance,
+        noteDistance: embedder.noteDistance,
+        deltaHit: settings.deltaHit,
+        deltaRequest: settings.deltaRequest,
+        ...verifier,
+      },
+      life.desk.ordersOf(slice),
+    ),
     // Observe mode decides as if it could serve, so that it can report what it would have done.
     allow: {
       serve: serve || settings.serve === "observe",

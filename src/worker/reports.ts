@@ -68,6 +68,8 @@ export class RegionDesk {
   #slicesOff: ReadonlySet<string> = new Set();
   #slices: ReportReply["slices"];
   #labelsPaused: ReadonlySet<string> = new Set();
+  /** By what this isolate serves; goes out with every report. */
+  scorer: NonNullable<Report["scorer"]> | null = null;
   /** Records given up, by reason. */
   readonly dropped = { overload: 0, unreachable: 0 };
   readonly #onEpoch: () => void;
@@ -199,6 +201,7 @@ export class RegionDesk {
       inserts: pick((r) => r.insert),
       uses: pick((r) => r.use),
       labels: pick((r) => r.label),
+      ...(this.scorer && { scorer: this.scorer }),
       freshCursor: this.#freshCursor,
     };
   }
