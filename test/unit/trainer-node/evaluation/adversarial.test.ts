@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { loadAdversarial } from "../../../../src/trainer-node/evaluation/adversarial.ts";
 
+const DATA = join(import.meta.dirname, "../../../../data");
 const root = mkdtempSync(join(tmpdir(), "velo-adversarial-"));
 afterAll(() => rmSync(root, { recursive: true }));
 
@@ -70,7 +71,7 @@ describe("reading the adversarial suite", () => {
 describe("the shipped suite", () => {
   const pairs = loadAdversarial();
   const [header = [], ...promised] = tableOf(
-    readFileSync(join(import.meta.dirname, "../../../../data/adversarial/README.md"), "utf8"),
+    readFileSync(join(DATA, "adversarial/README.md"), "utf8"),
   );
   const langs = header.slice(1);
 
@@ -105,11 +106,40 @@ describe("the shipped suite", () => {
     }
   });
 
+  test("shares no text with what the shipped weights are trained on (rows are named, not shown)", () => {
+    const trained = new Set(
+      ["paraphrases", "workload"].flatMap((folder) => [...textsIn(join(DATA, folder))].map(bare)),
+    );
+    expect(trained.size).toBeGreaterThan(0);
+    const shared = pairs.filter(({ a, b }) => trained.has(bare(a)) || trained.has(bare(b)));
+    expect(shared.map(({ id }) => id)).toEqual([]);
+  });
+
   test("never asks the base itself, not even with other letter case or punctuation", () => {
-    const bare = (text: string): string => text.toLowerCase().replaceAll(/[\s?？!.。,，]+/gu, " ");
     expect(pairs.filter(({ a, b }) => bare(a) === bare(b))).toEqual([]);
   });
 });
+
+function bare(text: string): string {
+  return text
+    .toLowerCase()
+    .replaceAll(/[\s?？¿!！¡.。,，:：]+/gu, " ")
+    .trim();
+}
+
+/** Every string in the *.json files of a directory. */
+function* textsIn(directory: string): Generator<string> {
+  for (const file of readdirSync(directory).filter((name) => name.endsWith(".json"))) {
+    yield* stringsOf(JSON.parse(readFileSync(join(directory, file), "utf8")));
+  }
+}
+
+function* stringsOf(value: unknown): Generator<string> {
+  if (typeof value === "string") yield value;
+  else if (typeof value === "object" && value !== null) {
+    for (const member of Object.values(value)) yield* stringsOf(member);
+  }
+}
 
 /** The README's only table as cells, without the line of dashes. */
 function tableOf(markdown: string): string[][] {
