@@ -51,17 +51,27 @@ export interface GuardVerdict {
   readonly detail: string;
 }
 
+export interface GuardOptions {
+  /**
+   * What becomes of rules about wording that may be wrong about an honest paraphrase: "veto" where nothing else reads both
+   * texts, "signal" where a learned verifier does and weighs them itself.
+   */
+  readonly fuzzy?: "veto" | "signal";
+}
+
 /** All verdicts on one row. Linear in the length of both texts. */
 export function checkGuards(
   request: GuardedRequest,
   candidate: Candidate,
+  options: GuardOptions = {},
 ): readonly GuardVerdict[] {
-  return guardsFor(request)(candidate);
+  return guardsFor(request, options)(candidate);
 }
 
 /** The same for many rows: the request is read once. */
 export function guardsFor(
   request: GuardedRequest,
+  { fuzzy = "veto" }: GuardOptions = {},
 ): (candidate: Candidate) => readonly GuardVerdict[] {
   const asked = readingOf(request.text, request.lang);
   return (candidate) => {
@@ -74,9 +84,28 @@ export function guardsFor(
         "language",
         request.lang === candidate.lang ? null : `${request.lang} against ${candidate.lang}`,
       ),
-      ...contentVerdicts(asked, stored),
+      ...contentVerdicts(asked, stored, fuzzy === "veto" ? signalsOf(asked, stored) : []),
     ];
   };
+}
+
+/** What a rule about wording says of two texts: a hint, never certain. */
+export interface SoftSignal {
+  readonly name: "subject" | "addition" | "aspect" | "substitution" | "reordered";
+  /** 1 where the rule sees another question, else 0. */
+  readonly value: 0 | 1;
+  /** The words that it rests on; empty when the value is 0. */
+  readonly detail: string;
+}
+
+type Question = Pick<GuardedRequest, "text" | "lang">;
+
+/** The rules that `fuzzy: "signal"` leaves to a verifier. Symmetric. */
+export function softSignals(
+  { text, lang }: Question,
+  { question, lang: storedLang }: Pick<Candidate, "question" | "lang">,
+): readonly SoftSignal[] {
+  return signalsOf(readingOf(text, lang), readingOf(question, storedLang));
 }
 
 /** Everything the guards know of a text. */
@@ -110,23 +139,40 @@ function readingOf(text: string, lang: string): Reading {
 }
 
 /** The guards that compare texts; symmetric but for the order of words in a detail. */
-function contentVerdicts(a: Reading, b: Reading): readonly GuardVerdict[] {
+function contentVerdicts(
+  a: Reading,
+  b: Reading,
+  signals: readonly SoftSignal[],
+): readonly GuardVerdict[] {
+  const raised = (...names: readonly SoftSignal["name"][]): string | null =>
+    signals.find(({ name, value }) => value === 1 && names.includes(name))?.detail ?? null;
   return [
     verdict("number", numberConflict(a.numbers, b.numbers)),
     verdict("date", monthsConflict(a.names, b.names)),
     verdict("unit", unitConflict(a, b)),
     verdict("polarity", polarityConflict(a.polarity, b.polarity)),
-    verdict(
-      "entity",
-      namesConflict(a.names, b.names) ??
-        subjectConflict(a.structure, b.structure) ??
-        (a.isStory && b.isStory ? additionConflict(a.structure, b.structure) : null),
-    ),
+    verdict("entity", namesConflict(a.names, b.names) ?? raised("subject", "addition")),
     verdict("direction", directionConflict(a.structure, b.structure)),
-    verdict("aspect", aspectConflict(a.structure, b.structure)),
-    verdict("substitution", substitution(a.content, b.content) ?? reordered(a.content, b.content)),
+    verdict("aspect", raised("aspect")),
+    verdict("substitution", raised("substitution", "reordered")),
     verdict("freshness", mentioned(a.references.fresh ?? b.references.fresh)),
     verdict("personal", mentioned(a.references.personal ?? b.references.personal)),
+  ];
+}
+
+function signalsOf(a: Reading, b: Reading): readonly SoftSignal[] {
+  const signal = (name: SoftSignal["name"], detail: string | null): SoftSignal => ({
+    name,
+    value: detail === null ? 0 : 1,
+    detail: detail ?? "",
+  });
+  const isStoryPair = a.isStory && b.isStory;
+  return [
+    signal("subject", subjectConflict(a.structure, b.structure)),
+    signal("addition", isStoryPair ? additionConflict(a.structure, b.structure) : null),
+    signal("aspect", aspectConflict(a.structure, b.structure)),
+    signal("substitution", substitution(a.content, b.content)),
+    signal("reordered", reordered(a.content, b.content)),
   ];
 }
 

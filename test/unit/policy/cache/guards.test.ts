@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { checkGuards } from "../../../../src/policy/cache/guards.ts";
+import { checkGuards, softSignals } from "../../../../src/policy/cache/guards.ts";
 import { languageOf } from "../../../../src/policy/cache/language.ts";
 import { candidate } from "../../../support/candidate.ts";
 import { property } from "../../worker/property.ts";
@@ -90,6 +90,26 @@ test.each([
 ])("%j may be %j", (asked, stored) => {
   expect(failing(asked, stored)).toEqual([]);
   expect(failing(stored, asked)).toEqual([]);
+});
+
+test.each([
+  ["subject", "What is the capital of france?", "What is the capital of spain?"],
+  ["aspect", "Who invented the telephone?", "When was the telephone invented?"],
+  ["substitution", "How do I sharpen a kitchen knife?", "How do I clean a kitchen knife?"],
+])("%s: with a verifier behind the guards, %j and %j are its to judge", (name, asked, stored) => {
+  const hard = checkGuards(request(asked), row(stored), { fuzzy: "signal" });
+  expect(hard.filter(({ pass }) => !pass)).toEqual([]);
+  const raised = softSignals(request(asked), row(stored)).filter(({ value }) => value === 1);
+  expect(raised.map((signal) => signal.name)).toContain(name);
+  expect(raised.every(({ detail }) => detail !== "")).toBe(true);
+  // Without one they stay vetoes.
+  expect(failing(asked, stored)).not.toEqual([]);
+});
+
+test("a rule that vetoes whoever judges the wording is no soft signal", () => {
+  const [asked, stored] = [request("What is 15% of 80?"), row("What is 25% of 80?")];
+  const hard = checkGuards(asked, stored, { fuzzy: "signal" });
+  expect(hard.filter(({ pass }) => !pass).map(({ guard }) => guard)).toEqual(["number"]);
 });
 
 test.each([
