@@ -2,19 +2,26 @@
 // a log of your own. --help lists the options; docs/evaluate.md explains the figures.
 import { InputError } from "../src/trainer-node/evaluation/json-lines.ts";
 import { WorkloadDataError } from "../src/trainer-node/simulator/groups.ts";
-import { type EvaluateOptions, parseEvaluateArgs, USAGE, UsageError } from "./evaluate/options.ts";
+import { type EvaluateOptions, parseEvaluateArgs, UsageError } from "./evaluate/options.ts";
+import { evaluateLog } from "./evaluate/log.ts";
+import { formatLog } from "./evaluate/log-table.ts";
 import { evaluatePairs } from "./evaluate/pairs.ts";
 import { formatPairs } from "./evaluate/pairs-table.ts";
 import { evaluateStream } from "./evaluate/stream.ts";
 import { formatStream } from "./evaluate/stream-table.ts";
+import { USAGE } from "./evaluate/usage.ts";
 
 async function evaluate(options: EvaluateOptions): Promise<string> {
   if (options.command === "pairs") {
     const figures = await evaluatePairs(options);
     return options.json ? JSON.stringify(figures, null, 2) : formatPairs(figures);
   }
-  const figures = await evaluateStream(options);
-  return options.json ? JSON.stringify(figures, null, 2) : formatStream(figures);
+  if (options.command === "stream") {
+    const figures = await evaluateStream(options);
+    return options.json ? JSON.stringify(figures, null, 2) : formatStream(figures);
+  }
+  const figures = await evaluateLog(options);
+  return options.json ? JSON.stringify(figures, null, 2) : formatLog(figures);
 }
 
 if (process.argv.includes("--help")) {

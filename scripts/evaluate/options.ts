@@ -6,35 +6,6 @@ import {
   parseFieldNames,
 } from "../../src/trainer-node/evaluation/pair-files.ts";
 
-export const USAGE = `usage: npm run evaluate -- COMMAND [options]
-
-  pairs FILE            labelled pairs of questions, JSONL or JSONL.gz: {id, a, b, same} and, where known, category, group, lang
-    --map F=NAME,...    the file's own field names, as in a=question1,b=question2,same=is_duplicate
-    --near-miss FILE    instead: rows {id, seed_id, change, question, seed_question, same_answer, same_problem}
-    --suite adversarial instead: the bundled adversarial suite
-    --train-on FILE     train the verifier on this file's pairs first; the same file means its calibration half
-    --at P,P,...        more accepted shares of traps served, per cent, beside 1, 2 and 5
-    --embedder NAME     subword (default) or hash
-    --verifier V        built-in (default) or none
-    --resamples N       draws of the bootstrap (1000)
-
-  stream [FILE]         a labelled request stream, as --write wrote it or drawn from question groups, through gateway and others
-    --data DIR          question groups of a data directory instead of the bundled ones
-    --requests N        length of the stream (20000)
-    --seed S            seed of stream and delays (1)
-    --shift             half-way the shares change and the most popular questions become the least popular
-    --write FILE        write the stream
-    --price I,C,O       US dollars per million tokens of input, cached input, output, instead of three price points
-    --answer-tokens N   an answer counts so many tokens at least (200)
-    --embedding-price P US dollars per million tokens embedded (0: the built-in embedder)
-    --embedder, --verifier  as above
-
-options of all
-    --json              print JSON
-    --help              this text
-
-Half of the pairs, chosen by a hash of what hangs together, gives the thresholds; the figures are of the other half.`;
-
 /** Bad arguments; the message is for the person who typed them. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
@@ -58,7 +29,7 @@ export interface PairsOptions {
 /** The built-in embedder, or the one before it. */
 export type EmbedderName = "subword" | "hash";
 
-export type EvaluateOptions = PairsOptions | StreamOptions;
+export type EvaluateOptions = PairsOptions | StreamOptions | LogOptions;
 
 export interface StreamOptions {
   readonly command: "stream";
@@ -78,6 +49,23 @@ export interface StreamOptions {
   readonly json: boolean;
 }
 
+export interface LogOptions {
+  readonly command: "log";
+  readonly file: string;
+  /** Verdicts of people, by hit. */
+  readonly judged: string | undefined;
+  /** Where hits go that the comparison is unsure of. */
+  readonly unsure: string | undefined;
+  readonly prices: string | undefined;
+  readonly price: PricePoint | undefined;
+  readonly embeddingPrice: number;
+  readonly cacheSampled: boolean;
+  readonly userScope: boolean;
+  readonly embedder: EmbedderName;
+  readonly verifier: "built-in" | "none";
+  readonly json: boolean;
+}
+
 /** Throws UsageError. */
 export function parseEvaluateArgs(args: readonly string[]): EvaluateOptions {
   const { values, positionals } = readFlags(args);
@@ -87,6 +75,8 @@ export function parseEvaluateArgs(args: readonly string[]): EvaluateOptions {
       return pairsOptions(values, files);
     case "stream":
       return streamOptions(values, files);
+    case "log":
+      return logOptions(values, files);
     case undefined:
       throw new UsageError("which command?");
     default:
@@ -156,6 +146,36 @@ function streamOptions(values: Flags, files: readonly string[]): StreamOptions {
   };
 }
 
+function logOptions(values: Flags, files: readonly string[]): LogOptions {
+  refuseOthers("log", values, [
+    "judged",
+    "unsure",
+    "prices",
+    "price",
+    "embedding-price",
+    "only-unsampled",
+    "user-scope",
+    "embedder",
+    "verifier",
+  ]);
+  if (files.length !== 1) throw new UsageError("log takes one FILE");
+  if (values.price !== undefined && values.prices !== undefined)
+    throw new UsageError("--price and --prices exclude each other");
+  return {
+    command: "log",
+    file: files[0]!,
+    judged: values.judged,
+    unsure: values.unsure,
+    prices: values.prices,
+    price: values.price === undefined ? undefined : priceOf(values.price),
+    embeddingPrice: amount("embedding-price", values["embedding-price"] ?? "0"),
+    cacheSampled: !(values["only-unsampled"] ?? false),
+    userScope: values["user-scope"] ?? false,
+    ...modelsOf(values),
+    json: values.json ?? false,
+  };
+}
+
 const modelsOf = (values: Flags) => ({
   embedder: oneOf("embedder", values.embedder ?? "subword", ["subword", "hash"]),
   verifier: oneOf("verifier", values.verifier ?? "built-in", ["built-in", "none"]),
@@ -205,6 +225,11 @@ function readFlags(args: readonly string[]) {
         price: text,
         "answer-tokens": text,
         "embedding-price": text,
+        judged: text,
+        unsure: text,
+        prices: text,
+        "only-unsampled": { type: "boolean" },
+        "user-scope": { type: "boolean" },
         json: { type: "boolean" },
       },
     });

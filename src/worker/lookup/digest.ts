@@ -37,7 +37,7 @@ export async function sha256Hex(text: string): Promise<string> {
 
 /** HMAC-SHA-256 under one secret; the imported key is kept, the secret is not. */
 export function hmacWith(secret: string): (parts: readonly string[]) => Promise<Uint8Array> {
-  let key: Promise<CryptoKey> | undefined;
+  let key: ReturnType<typeof crypto.subtle.importKey> | undefined;
   return async (parts) => {
     // Importing is pure computation: sharing this promise between requests shares no I/O.
     key ??= crypto.subtle.importKey(
