@@ -42,7 +42,10 @@ export async function liveView(world: World): Promise<Response> {
       version: world.ports.policy([]).version,
       loading: world.ports.policyStatus(),
     },
-    isolate: world.ports.isolate.counters,
+    isolate: {
+      ...world.ports.isolate.counters,
+      examinations: world.ports.isolate.examinations.counts,
+    },
     regions: views.flatMap((view) => (view.status === "fulfilled" ? [view.value] : [])),
     unreachable: views.filter((view) => view.status === "rejected").length,
   });

@@ -331,7 +331,7 @@ export class Environment {
     const shadow = this.#labels.draw(pending, this.#expId(request), {
       decision,
       branch,
-      servable: () => this.#decide(pending, CACHE).selected,
+      servable: () => this.#decide(pending, CACHE),
     });
     if (shadow === null) return null;
     const region = this.#region(request.region);

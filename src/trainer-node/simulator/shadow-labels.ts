@@ -1,5 +1,4 @@
 // What the system gets to know of who was right: now and then the model's answer is compared with a stored one.
-import { type Candidate } from "../../policy/cache/candidate.ts";
 import { type Decision } from "../../policy/decide.ts";
 import { type Consequences } from "./consequences.ts";
 import { type Branch, type Executed, type Pending, type Price, TENANT } from "./executed.ts";
@@ -29,14 +28,14 @@ export class ShadowLabels {
     this.#answers = options.answers;
   }
 
-  /** The system sees a label only when its coin fell, whose probability is logged. `servable`: what could be served. */
+  /** The system sees a label only when its coin fell, whose probability is logged. `servable`: what serving would choose. */
   draw(
     { request, at }: Pending,
     expId: string,
     done: {
       readonly decision: Decision;
       readonly branch: Branch;
-      readonly servable: () => Candidate | null;
+      readonly servable: () => Decision;
     },
   ): Executed["shadow"] {
     const { decision, branch, servable } = done;
@@ -48,9 +47,10 @@ export class ShadowLabels {
     if (costUsd > 0 && this.#spent + costUsd > LABEL_SHARE * this.saved) return null;
     const probability = decision.reason === "explore" ? 1 : this.#rate;
     if (this.#consequences.random(request, "shadow").uniform() >= probability) return null;
-    const row = decision.selected ?? servable();
+    const { selected: row, verdicts } = decision.selected === null ? servable() : decision;
     if (row === null || this.#answers.behind(row, at) === null) return null;
     this.#spent += costUsd;
+    const verifier = verdicts.find(({ id }) => id === row.id)?.verifier;
     const label = {
       labelId: `label-${expId}`,
       expId,
@@ -60,6 +60,12 @@ export class ShadowLabels {
       weight: 1,
       rowId: row.id,
       distance: row.distance,
+      ...(verifier && { match: verifier.matchDistance, scorer: verifier.scorer }),
+      // What a policy refused although it could be served says nothing of hits.
+      reuse:
+        branch.handling === "A" ? "served" : decision.reason === "explore" ? "withheld" : "refused",
+      samplingProbability: probability,
+      ...(costUsd > 0 && { costUsd }),
     } as const;
     return { label, probability, costUsd };
   }
