@@ -82,9 +82,11 @@ describe("paraphrases", () => {
   test("the bundled English text is sound, broad, and a fifth of it is withheld", () => {
     const { groups, synonyms } = loadParaphrases();
     const english = groups.filter(({ lang }) => lang === "en");
-    expect(english.length).toBeGreaterThanOrEqual(100);
+    expect(english.length).toBeGreaterThanOrEqual(500);
     expect(english.every(({ same }) => same.length >= 3)).toBe(true);
-    expect(synonyms.filter(({ lang }) => lang === "en").length).toBeLessThanOrEqual(1);
+    const words = synonyms.find(({ lang }) => lang === "en");
+    expect(words?.synonyms.length).toBeGreaterThanOrEqual(600);
+    expect(words?.opposites.length).toBeGreaterThanOrEqual(250);
     const withheld = english.filter(({ id }) => isWithheld(id)).length / english.length;
     expect(withheld).toBeGreaterThan(0.12);
     expect(withheld).toBeLessThan(0.28);
