@@ -22,8 +22,8 @@ export interface Reading {
   readonly validFrom: number;
 }
 
-/** What a right answer from before a drift still counts. */
-const DISCOUNT = 0.25;
+/** What a label from before a drift still counts; of a row itself only a right one is discounted. */
+export const DISCOUNT = 0.25;
 
 interface Told extends Omit<ObservationDetail, "reuse" | "samplingProbability"> {
   readonly distance: number;

@@ -143,6 +143,14 @@ export class IndexQueue {
     this.#state.commit((state) => ({
       ...state,
       refreshedAt: now,
+      tombstones: state.tombstones.map((tombstone) => {
+        const entry = entries.get(tombstone.id);
+        const isOut = !entry || entry.quarantined || !isSameRow(entry, tombstone);
+        // Stopped until the index knows its record, which it will show in a minute; a purge means every generation.
+        return isOut || tombstone.upTo !== entry.createdAt
+          ? tombstone
+          : { ...tombstone, until: Math.min(tombstone.until, now + VISIBLE_MS + REFRESH_MS) };
+      }),
       dirty: state.dirty.filter(
         (key) =>
           !chosen.some((other) => isSameRow(other, key)) ||

@@ -143,7 +143,15 @@ export class SlicePass {
     const isMeasured = reading.scorer === null || observation[5]?.scorer === reading.scorer.id;
     const believed =
       place === null || !isMeasured ? null : alphaOf(entry.observations, reading, place.distance);
-    const event = { row: entry.id, observation, earlier, believed };
+    const others = entry.observations.filter((other) => other !== earlier);
+    const event = {
+      row: entry.id,
+      observation,
+      earlier,
+      believed,
+      labels: others.length,
+      wasWrong: others.some(([, correct]) => correct === 0),
+    };
     const labelled = withLabel(slice.record, slice.pool, event);
     const record = settled(labelled, slice.pool, this.#accounts.traffic(tenant, lang), {
       limits: limitsOf(serving),

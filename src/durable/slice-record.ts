@@ -1,10 +1,10 @@
 // What a region knows of one slice: how often its hits were wrong, what its rows have in common, and whether it serves.
 // A fold over labels: pure, and the same for the same labels in the same order.
 import { type GridWeights, type LabelledReuse } from "../policy/cache/error-budget.ts";
-import { CALIBRATION_ROWS, pooledPrior } from "../policy/cache/pooled-prior.ts";
+import { CALIBRATION_ROWS, pooledPrior, reachOf } from "../policy/cache/pooled-prior.ts";
 import { type SliceOrders, YOUNG_SLICE } from "../policy/cache/slice.ts";
 import { type Observation } from "./entry.ts";
-import { type Reading, reuseOf, toldOf } from "./evidence.ts";
+import { DISCOUNT, type Reading, reuseOf, toldOf } from "./evidence.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { evidenceAbove } from "./sequential-test.ts";
 import {
@@ -23,8 +23,8 @@ export interface Traffic {
   readonly hits: number;
 }
 
-/** A label of any of the slice's rows, by the fingerprints of row and decision. */
-type Pooled = readonly [row: number, decision: number, observation: Observation];
+/** A label of any of the slice's rows, by the fingerprints of row and decision; clean: the row was never wrong before. */
+type Pooled = readonly [row: number, decision: number, observation: Observation, isClean: 0 | 1];
 
 export interface SliceRecord {
   /** The slice's traffic when counting began; a drift and a reopening begin it anew. */
@@ -74,12 +74,14 @@ export interface SliceView extends Traffic {
 
 /** A slice with fewer labels is young: nothing is known of it but the calibration of the cold start. */
 const YOUNG_LABELS = 400;
+const OWN_LABELS = 4;
 /** Examined of a slice that is not young: enough to notice a drift. */
 const SETTLED: SliceOrders = { examine: 0.02 };
 /** The prior is estimated at so many labels, then at every doubling, from the last mark on every so many. */
 const FIRST_REFRESH = 16;
 const REFRESH_EVERY = 2_000;
-const MAX_POOL = 600;
+/** Labels in the pool, of refused rows and of others. */
+const MAX_POOL = 400;
 /** A false alarm comes once in more than so many labels; the test looks for odds of a wrong answer thrice as high. */
 const ALARM = Math.log(2_000);
 const ODDS = 3;
@@ -110,6 +112,9 @@ export interface LabelEvent {
   readonly earlier: Observation | undefined;
   /** P(correct) that was believed of this reuse before; null when its distance says nothing on the axis of now. */
   readonly believed: number | null;
+  /** Labels that the row had before, and whether any of them said that it was wrong. */
+  readonly labels: number;
+  readonly wasWrong: boolean;
 }
 
 /** The record after one more label; `pool` is changed in place. */
@@ -124,12 +129,17 @@ export function withLabel(record: SliceRecord, pool: Pooled[], event: LabelEvent
   // The pool knows decisions by their fingerprints.
   const [distance, correct, weight, , source, more] = observation;
   const kept = [distance, correct, weight, "", source] as const;
-  const pooled: Pooled = [fingerprintOf(row), decision, more ? [...kept, more] : kept];
+  const isClean = event.wasWrong ? 0 : 1;
+  const pooled: Pooled = [fingerprintOf(row), decision, more ? [...kept, more] : kept, isClean];
   if (place >= 0) pool[place] = pooled;
   else pool.push(pooled);
-  if (pool.length > MAX_POOL) pool.splice(0, pool.length - MAX_POOL);
+  // Refused rows cost nothing to compare: their labels must not push out those of what is served.
+  const isSuch = (other: Pooled): boolean => isRefused(other[2]) === isRefused(pooled[2]);
+  if (pool.filter(isSuch).length > MAX_POOL) pool.splice(pool.findIndex(isSuch), 1);
   return { ...surprised(next, event), labels: next.labels + 1 };
 }
+
+const isRefused = (observation: Observation): boolean => observation[5]?.reuse === "refused";
 
 function counted(record: SliceRecord, observation: Observation, count: 1 | -1): SliceRecord {
   const [, correct, , , source, more] = observation;
@@ -155,9 +165,13 @@ function counted(record: SliceRecord, observation: Observation, count: 1 | -1): 
  * CUSUM of ln(P(label | odds of wrong x 3) / P(label | as believed)): Page 1954. A run ends when it falls to zero, so that
  * labels carry the number of the run they came in and a drift knows where it began.
  */
-function surprised(record: SliceRecord, { observation, earlier, believed }: LabelEvent) {
-  const isFair = observation[5]?.samplingProbability !== undefined;
-  if (believed === null || earlier !== undefined || !isFair) return record;
+function surprised(record: SliceRecord, event: LabelEvent): SliceRecord {
+  const { observation, earlier, believed } = event;
+  const { samplingProbability, reuse } = observation[5] ?? {};
+  if (believed === null || earlier !== undefined || samplingProbability === undefined)
+    return record;
+  // What is believed of a row that is not served comes from the prior, until it has labels of its own.
+  if (reuse === "refused" && event.labels < OWN_LABELS) return record;
   const q = Math.min(0.9, Math.max(0.01, 1 - believed));
   const higher = (ODDS * q) / (1 + (ODDS - 1) * q);
   const ratio = observation[1] === 0 ? higher / q : (1 - higher) / (1 - q);
@@ -215,13 +229,20 @@ function refreshed(
       : labels + REFRESH_EVERY;
   if (limits.coldStart === null) return { ...record, refreshAt };
   const rows = new Map<number, LabelledReuse[]>();
-  for (const [row, , observation] of pool) {
-    const reuse = reuseOf(toldOf(observation), { ...reading, validFrom });
+  const ofClean: LabelledReuse[] = [];
+  for (const [row, , observation, isClean] of pool) {
+    const reuse = reuseOf(toldOf(observation), { ...reading, validFrom: 0 });
     if (reuse === null) continue;
-    rows.set(row, [...(rows.get(row) ?? []), reuse]);
+    // Right and wrong ones alike: this is about how many of the slice's rows are how good.
+    const isOld = (observation[5]?.stamp ?? 0) < validFrom;
+    const { weight = 1 } = reuse;
+    const label = { ...reuse, weight: isOld ? DISCOUNT * weight : weight };
+    rows.set(row, [...(rows.get(row) ?? []), label]);
+    if (isClean === 1) ofClean.push(label);
   }
   const trust = drifts === 0 ? CALIBRATION_ROWS : 0;
-  const { prior, reach } = pooledPrior([...rows.values()], limits.coldStart, trust);
+  const reach = reachOf(ofClean, limits.coldStart, drifts === 0);
+  const prior = pooledPrior([...rows.values()], limits.coldStart, trust, reach);
   return {
     ...record,
     refreshAt,

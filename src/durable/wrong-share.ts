@@ -42,7 +42,7 @@ export const judgedCount = ({ right, wrong }: Judged): number =>
   [...right, ...wrong].reduce((sum, n) => sum + n, 0);
 
 /** ln of the evidence that the share lies above `limit`; wrong answers count with the least weight of their class. */
-export function evidenceOfMore(judged: Judged, limit: number): number {
+function evidenceOfMore(judged: Judged, limit: number): number {
   return mixedBets((bet) =>
     sumOver(judged, (isWrong, place) =>
       isWrong

@@ -1,74 +1,110 @@
 // What the rows of a slice have in common: the distribution of their curves, estimated from the labels of all of them
 // (empirical Bayes). Most rows are reused fewer than six times, so that this is most of what is known of a row.
 //
-//   prior_0 = cold start
-//   prior_k+1 = 0.9 x (sum over rows of posterior(prior_k) + trust x cold start) / (rows + trust) + 0.1 x uniform
+//   mean_0 = half cold start, half uniform
+//   mean_k+1 = (sum over rows of posterior(mean_k) + trust x cold start) / (rows + trust)     (EM of the mixture)
+//   prior = 0.9 x mean + 0.1 x uniform
 import {
   type GridWeights,
   type LabelledReuse,
   UNIFORM_PRIOR,
-  alphaAt,
   coldStartPrior,
   fromLogs,
   logLikelihood,
   tiltedPrior,
 } from "./error-budget.ts";
 
-export interface PooledPrior {
-  /** Prior of the slice's rows. */
-  readonly prior: GridWeights;
-  /** Rows without labels may be served up to this distance, at most the cold start's; -1: nowhere. */
-  readonly reach: number;
-}
-
 /** The cold start was calibrated on labelled pairs: it counts like so many labelled rows. */
 export const CALIBRATION_ROWS = 20;
 
-const EM_STEPS = 8;
+const EM_STEPS = 16;
 
 /**
  * @param rows the labels of each labelled row
+ * The prior of the slice's rows.
  * @param trust `CALIBRATION_ROWS`, or 0 where the cold start has proved wrong
+ * @param reach as `reachOf` says; alpha there is at least 1 - deltaHit
  */
 export function pooledPrior(
   rows: readonly (readonly LabelledReuse[])[],
   coldStart: { readonly distance: number; readonly deltaHit: number },
   trust: number,
-): PooledPrior {
+  reach: number,
+): GridWeights {
   const { distance, deltaHit } = coldStart;
   const calibrated = coldStartPrior(distance, deltaHit);
   const known = rows.length + trust;
-  if (known === 0) return { prior: calibrated, reach: distance };
-  const likelihoods = rows.map(logLikelihood);
-  let prior = calibrated;
-  let mean = calibrated;
+  if (known === 0) return calibrated;
+  const likelihoods = rows.map((labels) => fromLogs(logLikelihood(labels)));
+  // From the cold start alone it would take long to get to curves that it holds for impossible.
+  let mean = calibrated.map((mass, cell) => (mass + UNIFORM_PRIOR[cell]!) / 2);
   for (let step = 0; step < EM_STEPS; step++) {
-    const logPrior = prior.map(Math.log);
     const sum = calibrated.map((mass) => trust * mass);
-    for (const logs of likelihoods) {
-      const row = fromLogs(logs.map((log, cell) => log + logPrior[cell]!));
-      for (let cell = 0; cell < sum.length; cell++) sum[cell]! += row[cell]!;
+    for (const likelihood of likelihoods) {
+      let total = 0;
+      for (let cell = 0; cell < sum.length; cell++) total += likelihood[cell]! * mean[cell]!;
+      // Nothing that is still held for possible explains this row.
+      if (!(total > 0)) continue;
+      for (let cell = 0; cell < sum.length; cell++)
+        sum[cell]! += (likelihood[cell]! * mean[cell]!) / total;
     }
-    mean = sum.map((mass) => mass / known);
-    prior = mean.map((mass, cell) => 0.9 * mass + 0.1 * UNIFORM_PRIOR[cell]!);
+    const mass = sum.reduce((a, b) => a + b, 0);
+    mean = sum.map((part) => part / mass);
   }
-  const reach = farthest(mean, distance, 1 - deltaHit);
-  // The uniform part alone would take away what the labels have shown to be right.
-  return { prior: reach < 0 ? prior : tiltedPrior(prior, reach, deltaHit), reach };
+  const prior = mean.map((mass, cell) => 0.9 * mass + 0.1 * UNIFORM_PRIOR[cell]!);
+  // What rows without labels are served on, rows with right ones are as well.
+  return reach < 0 ? prior : tiltedPrior(prior, reach, deltaHit);
 }
 
-/** The farthest distance up to `most` where alpha reaches `wanted`; -1 where it does nowhere. */
-function farthest(grid: GridWeights, most: number, wanted: number): number {
-  // The cold start meets its own bound up to rounding.
-  const isEnough = (distance: number): boolean => alphaAt(grid, distance) >= wanted - 1e-6;
-  if (isEnough(most)) return most;
-  if (!isEnough(0)) return -1;
-  let near = 0;
-  let far = most;
-  for (let step = 0; step < 12; step++) {
-    const middle = (near + far) / 2;
-    if (isEnough(middle)) near = middle;
-    else far = middle;
+/** The calibration behind a cold start counts like as many labels, spread evenly over its reach. */
+const CALIBRATION_LABELS = 40;
+
+/**
+ * How far rows that were never wrong may be served: up to where the share of wrong answers, which can only rise with the
+ * distance (isotonic regression by pooling adjacent violators), exceeds deltaHit. `labels` are of such rows alone: those
+ * that were wrong are judged by their own record. Before there are labels the share is believed to rise evenly to deltaHit
+ * at the cold start's distance, or, where that has proved wrong (`isTrusted` false), four times as steeply.
+ * @returns a distance, at most the cold start's; -1: nowhere
+ */
+export function reachOf(
+  labels: readonly LabelledReuse[],
+  coldStart: { readonly distance: number; readonly deltaHit: number },
+  isTrusted: boolean,
+): number {
+  const { distance: most, deltaHit } = coldStart;
+  const believed = (isTrusted ? 1 : 4) * deltaHit;
+  const points = [
+    ...labels
+      .filter(({ distance }) => distance <= most)
+      .map(({ distance, correct, weight = 1 }) => ({
+        from: distance,
+        weight,
+        wrong: correct === 0 ? weight : 0,
+      })),
+    ...Array.from({ length: CALIBRATION_LABELS }, (_, i) => {
+      const part = (i + 0.5) / CALIBRATION_LABELS;
+      return { from: part * most, weight: 1, wrong: part * believed };
+    }),
+  ].toSorted((a, b) => a.from - b.from);
+  const blocks: { from: number; weight: number; wrong: number }[] = [];
+  for (const point of points) {
+    let block = point;
+    for (let last = blocks.at(-1); last && isWorse(last, block); last = blocks.at(-1)) {
+      blocks.pop();
+      block = {
+        from: last.from,
+        weight: last.weight + block.weight,
+        wrong: last.wrong + block.wrong,
+      };
+    }
+    blocks.push(block);
   }
-  return Math.floor(near * 1000) / 1000;
+  const bad = blocks.find(({ weight, wrong }) => wrong > deltaHit * weight);
+  if (bad === undefined) return most;
+  return bad === blocks[0] ? -1 : Math.floor(bad.from * 1000 - 1e-6) / 1000;
 }
+
+const isWorse = (
+  a: { readonly weight: number; readonly wrong: number },
+  b: { readonly weight: number; readonly wrong: number },
+): boolean => a.wrong * b.weight > b.wrong * a.weight;

@@ -133,6 +133,145 @@ describe("labels", () => {
   });
 });
 
+describe("a hit that an examiner called wrong", () => {
+  it.each([
+    { source: "judge", reuse: "served", out: ["a"] },
+    { source: "shadow", out: ["a"] },
+    { source: "judge", reuse: "withheld", out: ["a"] },
+    { source: "judge", reuse: "refused", out: [] },
+    { source: "feedback", out: [] },
+  ] as const)(
+    "by $source ($reuse) takes $out out of service at once",
+    async ({ out, ...label }) => {
+      const rig = await rigWithRow();
+      rig.core.change(() => ({ coldStart: { distance: 0.35, deltaHit: 0.02 } }));
+      rig.core.report(reportOf({ labels: [labelOf("d1", { ...label, correct: 0 })] }));
+      await rig.core.work();
+      expect(rig.core.sync(0).tombstones).toEqual(out);
+      expect(rowOf(rig, "a").quarantined).toBe(0);
+      // Ten minutes later the index knows the row's record, and the row serves where that allows it.
+      rig.now += 601_000;
+      expect(rig.core.sync(0).tombstones).toEqual([]);
+    },
+  );
+
+  it("stays in service where its record says that this was an exception, and a person brings it back", async () => {
+    const rig = await rigWithRow();
+    rig.core.change(() => ({ coldStart: { distance: 0.35, deltaHit: 0.02 } }));
+    const right = Array.from({ length: 60 }, (_, i) => labelOf(`r${i}`, { distance: 0.3 }));
+    rig.core.report(reportOf({ labels: right }));
+    const wrong = labelOf("d1", { source: "judge", correct: 0, distance: 0.01, weight: 0.1 });
+    rig.core.report(reportOf({ labels: [wrong] }));
+    await rig.core.work();
+    expect(rig.core.sync(0).tombstones).toEqual([]);
+    rig.core.report(
+      reportOf({ labels: [labelOf("d2", { source: "judge", correct: 0, distance: 0.9 })] }),
+    );
+    await rig.core.work();
+    expect(rig.core.sync(0).tombstones).toEqual(["a"]);
+    rig.core.report(reportOf({ labels: [labelOf("d2", { source: "human" })] }));
+    await rig.core.work();
+    expect(rig.core.sync(0).tombstones).toEqual([]);
+  });
+});
+
+describe("several questions with one answer", () => {
+  const more = (id: string) => insertOf(id, { ansId: "ans-a" });
+
+  it("the answer outlives a question that is evicted, and goes with the last one", async () => {
+    const rig = await rigWithRow();
+    rig.objects.objects.set("a/t1/ans-a", "answer");
+    const { createdAt } = insertOf("a");
+    rig.core.report(
+      reportOf({ inserts: [more("b"), insertOf("c", { ...more("c"), expiresAt: createdAt + 1 })] }),
+    );
+    await rig.settle();
+    rig.now += 7_200_000;
+    await rig.core.evict();
+    expect(rig.rows<{ id: string }>("SELECT id FROM entry ORDER BY id")).toEqual([
+      { id: "a" },
+      { id: "b" },
+    ]);
+    expect(rig.objects.objects.has("a/t1/ans-a")).toBe(true);
+    rig.now += 8 * 86_400_000;
+    await rig.core.evict();
+    expect(rig.rows("SELECT id FROM entry")).toEqual([]);
+    expect(rig.objects.objects.has("a/t1/ans-a")).toBe(false);
+    expect(rig.index.vectors.size).toBe(0);
+  });
+
+  it("purging one purges the answer with all its questions, here and no other tenant's", async () => {
+    const rig = await rigWithRow();
+    rig.objects.objects.set("a/t1/ans-a", "answer");
+    rig.objects.objects.set("a/t2/ans-a", "another tenant's");
+    rig.core.report(
+      reportOf({ inserts: [more("b"), insertOf("c"), { ...more("d"), tenant: "t2" }] }),
+    );
+    await rig.settle();
+    expect(await rig.core.invalidate("t1", ["b"])).toBe(1);
+    expect([...rig.core.sync(0).tombstones].toSorted()).toEqual(["a", "b"]);
+    expect([...rig.objects.objects.keys()].filter((key) => key.startsWith("a/"))).toEqual([
+      "a/t2/ans-a",
+    ]);
+    expect(rig.rows<{ id: string }>("SELECT id FROM entry ORDER BY id")).toEqual([
+      { id: "c" },
+      { id: "d" },
+    ]);
+    expect([...rig.index.vectors.keys()].toSorted()).toEqual(["c", "d"]);
+    // Nor does a question come back that was on its way meanwhile.
+    rig.core.report(reportOf({ inserts: [more("b")] }));
+    await rig.core.work();
+    expect(rig.rows("SELECT id FROM entry WHERE id = 'b'")).toEqual([]);
+  });
+
+  it("a question whose answer is gone leaves with the next sweep", async () => {
+    const rig = await rigWithRow();
+    rig.core.report(reportOf({ inserts: [more("b")] }));
+    await rig.settle();
+    rig.now += 700_000;
+    await rig.core.evict();
+    expect(rig.rows("SELECT id FROM entry")).toEqual([]);
+    expect(rig.index.vectors.size).toBe(0);
+  });
+
+  it("a wrong reuse of one question says nothing of the other", async () => {
+    const rig = await rigWithRow();
+    rig.core.report(reportOf({ inserts: [more("b")] }));
+    rig.core.report(reportOf({ labels: [labelOf("d1", { source: "human", correct: 0 })] }));
+    await rig.core.work();
+    expect(rowOf(rig, "a").quarantined).toBe(1);
+    expect(rowOf(rig, "b").quarantined).toBe(0);
+  });
+});
+
+describe("another scorer", () => {
+  function evidenceIn(rig: Rig): unknown {
+    const text = rig.index.vectors.get("a")?.metadata?.["ev"];
+    return typeof text === "string" ? JSON.parse(text) : null;
+  }
+
+  it("restates what the index knows of labelled rows: right answers of the old one are forgotten, wrong ones are not", async () => {
+    const rig = await rigWithRow();
+    const scored = { match: 0.1, scorer: "s1" };
+    rig.core.report(
+      reportOf({
+        scorer: { id: "s1", coldStart: 0.3 },
+        labels: [labelOf("d1", scored), labelOf("d2", { ...scored, correct: 0 })],
+      }),
+    );
+    await rig.settle();
+    expect(evidenceIn(rig)).toMatchObject({ labels: 2, wrong: 1, scorer: "s1" });
+    rig.core.report(reportOf({ scorer: { id: "s2", coldStart: 0.2 } }));
+    rig.restart();
+    await rig.settle();
+    expect(evidenceIn(rig)).toMatchObject({ labels: 1, wrong: 1, scorer: "s2" });
+    // Without a word of the scorer nothing changes.
+    rig.core.report(reportOf({ labels: [labelOf("d3", { match: 0.1, scorer: "s2" })] }));
+    await rig.settle();
+    expect(evidenceIn(rig)).toMatchObject({ labels: 2, scorer: "s2" });
+  });
+});
+
 describe("generations", () => {
   it("a newer answer under the same id starts without the old one's labels", async () => {
     const rig = await rigWithRow();

@@ -62,6 +62,67 @@ test("as many passing requests explore as the bound per request needs", () => {
   expect(budgetVerdict({ distance: 0.1, evidence: flat(1) }, limits).explore).toBe(0);
 });
 
+const scored = { ...limits, coldStartMatch: 0.25, scorer: "s1" };
+const record = (alpha: number, more: Partial<Evidence>) => ({ ...flat(alpha), ...more });
+
+test("where a scorer speaks its distance decides, and the raw one keeps the hard floor", () => {
+  const row = (distance: number, matchDistance: number) => ({ distance, matchDistance });
+  expect(budgetVerdict(row(0.9, 0.25), scored).pass).toBe(true);
+  expect(budgetVerdict(row(0.1, 0.26), scored).pass).toBe(false);
+  expect(budgetVerdict(row(0.96, 0.01), scored).pass).toBe(false);
+  expect(budgetVerdict(row(0.1, NaN), scored).pass).toBe(false);
+  const evidence = record(0.99, { scorer: "s1", wrong: 0 });
+  expect(budgetVerdict({ ...row(0.9, 0.7), evidence }, scored).pass).toBe(true);
+});
+
+test("without a cold start of its own a scorer is believed where it claims 1 - deltaHit", () => {
+  // p = 0.98: sqrt(2 - 2 x 0.98) = 0.2.
+  expect(budgetVerdict({ distance: 0.5, matchDistance: 0.1999 }, limits).pass).toBe(true);
+  expect(budgetVerdict({ distance: 0.5, matchDistance: 0.2001 }, limits).pass).toBe(false);
+});
+
+test.each([
+  {
+    of: "another scorer, never wrong",
+    evidence: record(1, { scorer: "s0", wrong: 0 }),
+    pass: true,
+  },
+  {
+    of: "another scorer, once wrong",
+    evidence: record(1, { scorer: "s0", wrong: 1 }),
+    pass: false,
+  },
+  { of: "raw distances, never wrong", evidence: record(1, { wrong: 0 }), pass: true },
+  { of: "raw distances, once wrong", evidence: record(1, { wrong: 1 }), pass: false },
+  { of: "an old release, good at this raw distance", evidence: flat(0.99), pass: true },
+  { of: "an old release, bad at this raw distance", evidence: flat(0.9), pass: false },
+])("a record by $of lets the cold start decide or stops the row", ({ evidence, pass }) => {
+  const row = { distance: 0.3, evidence };
+  expect(budgetVerdict({ ...row, matchDistance: 0.2 }, scored).pass).toBe(pass);
+  expect(budgetVerdict({ ...row, matchDistance: 0.3 }, scored).pass).toBe(false);
+});
+
+test("a record on a scorer's axis is not read without the scorer", () => {
+  const evidence = record(0.99, { scorer: "s1", wrong: 0 });
+  expect(budgetVerdict({ distance: 0.8, evidence }, limits).pass).toBe(false);
+  expect(budgetVerdict({ distance: 0.3, evidence }, limits).pass).toBe(true);
+  expect(budgetVerdict({ distance: 0.3, evidence: { ...evidence, wrong: 1 } }, limits).pass).toBe(
+    false,
+  );
+});
+
+test("a row that was only ever right is served like one that nothing is known of", () => {
+  const evidence = record(0.9, { wrong: 0 });
+  expect(budgetVerdict({ distance: 0.35, evidence }, limits)).toMatchObject({
+    pass: true,
+    explore: 0,
+  });
+  expect(budgetVerdict({ distance: 0.36, evidence }, limits).pass).toBe(false);
+  expect(budgetVerdict({ distance: 0.3, evidence: { ...evidence, wrong: 1 } }, limits).pass).toBe(
+    false,
+  );
+});
+
 const label = fc.record({
   distance: fc.double({ min: 0, max: 1.6, noNaN: true }),
   correct: fc.constantFrom<0 | 1>(0, 1),
