@@ -143,7 +143,7 @@ const quantileOf = (values: readonly number[], p: number): number =>
 const RESAMPLES = 1000;
 
 /** Sums by family, and means of draws of families with replacement. */
-export class FamilySums {
+class FamilySums {
   readonly #families = new Map<string, { total: number; of: number }>();
   total = 0;
   of = 0;

@@ -15,7 +15,7 @@ import {
 import { type PairMethod } from "./pair-methods.ts";
 
 /** A share with its 95 % interval: bootstrap over components, or Wilson's where all or none counted. */
-export interface IntervalShare {
+interface IntervalShare {
   readonly count: number;
   readonly of: number;
   readonly share: number | null;
@@ -59,7 +59,7 @@ interface Counted {
 }
 
 /** Of the first method against another: value of the first minus value of the other. */
-export interface Difference {
+interface Difference {
   readonly against: string;
   readonly auc: Estimate;
   readonly calibrated: readonly Estimate[];
@@ -79,7 +79,7 @@ export interface PairsReport {
   readonly differences: readonly Difference[];
 }
 
-export interface HalfCounts {
+interface HalfCounts {
   readonly pairs: number;
   readonly hits: number;
   readonly traps: number;

@@ -47,7 +47,7 @@ export interface StreamReport {
   readonly thresholds: { readonly plain: number; readonly guarded: number };
 }
 
-export interface PlayerReport {
+interface PlayerReport {
   readonly figures: StreamFigures;
   readonly halves: readonly [StreamFigures, StreamFigures];
   readonly savings: readonly NetSaving[];

@@ -84,7 +84,7 @@ const MAX_LABELS = 64;
  * entry's estimate of P(correct). It is told the label of every earlier pair of its entry, which is more than a cache
  * that serves gets to know. `distanceOf` is null where nothing is served.
  */
-export function perEntryMethod(
+function perEntryMethod(
   name: string,
   distanceOf: (a: string, b: string) => number | null,
 ): PairMethod {
