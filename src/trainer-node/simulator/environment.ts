@@ -3,6 +3,7 @@
 import { candidateOf, mergeFresh } from "../../durable/candidates.ts";
 import { type ActionNames, TWO_WAY } from "../../policy/action.ts";
 import { type ResolverLimits } from "../../policy/cache/resolver.ts";
+import { limitsInSlice, sliceOf } from "../../policy/cache/slice.ts";
 import { type Decision, type DecideInput, decide } from "../../policy/decide.ts";
 import { NEIGHBOURS, type PolicyOutput } from "../../policy/network/policy.ts";
 import { buildObservation } from "../../policy/observation.ts";
@@ -255,16 +256,23 @@ export class Environment {
   #decide(
     { request, candidates, at }: Pending,
     policy: Pick<DecideInput, "output" | "actions" | "explore">,
+    mayServe = !this.#isClosed(request),
   ): Decision {
     const { question, lang, fp } = request;
+    const orders = this.#region(request.region).ordersOf(sliceOf(TENANT, lang));
     return decide({
       ...policy,
       request: { text: question, lang, fp, now: at, maxAgeSeconds: this.#ttlSeconds },
       candidates,
-      limits: this.#limits,
-      allow: { serve: true, augment: this.#options.augment ?? this.mode === "paper" },
+      limits: limitsInSlice(this.#limits, orders),
+      allow: { serve: mayServe, augment: this.#options.augment ?? this.mode === "paper" },
       mode: this.mode,
     });
+  }
+
+  /** Whether the region serves nothing in the request's language for now; the paper knows no such thing. */
+  #isClosed({ region, lang }: SimulatedRequest): boolean {
+    return this.mode === "product" && this.#region(region).isClosed(sliceOf(TENANT, lang));
   }
 
   /** A request that never reaches the policy. */
@@ -331,7 +339,8 @@ export class Environment {
     const shadow = this.#labels.draw(pending, this.#expId(request), {
       decision,
       branch,
-      servable: () => this.#decide(pending, CACHE),
+      servable: () => this.#decide(pending, CACHE, true),
+      isClosed: this.#isClosed(request),
     });
     if (shadow === null) return null;
     const region = this.#region(request.region);
@@ -355,12 +364,15 @@ export class Environment {
 
   #newRegion(name: string): SimulatedRegion {
     const { capacity, graceMs } = this.#options;
+    const { coldStartDistance, coldStartMatch, deltaHit, scorer } = this.#limits;
     return new SimulatedRegion({
       name,
       now: START,
       index: this.#index,
       objects: this.#answers.objects,
-      coldStart: { distance: this.#limits.coldStartDistance, deltaHit: this.#limits.deltaHit },
+      coldStart: { distance: coldStartDistance, deltaHit },
+      ...(scorer !== undefined &&
+        coldStartMatch !== undefined && { scorer: { id: scorer, coldStart: coldStartMatch } }),
       settings: {
         ...(capacity !== undefined && { capacity }),
         ...(graceMs !== undefined && { graceMs }),

@@ -107,7 +107,7 @@ export function experienceOf(
 export function outcomeOf(
   expId: string,
   kind: Executed["kind"],
-  { tokensIn, tokensOut }: SimulatedRequest,
+  { tokensIn, tokensOut, lang }: SimulatedRequest,
   { delaySeconds }: Branch,
   price: Price,
 ): Outcome {
@@ -125,5 +125,6 @@ export function outcomeOf(
     costUsd: isHit ? 0 : usd,
     savedUsd: isHit ? usd : 0,
     overheadUsd: 0,
+    lang,
   };
 }

@@ -36,16 +36,19 @@ export class ShadowLabels {
       readonly decision: Decision;
       readonly branch: Branch;
       readonly servable: () => Decision;
+      /** The region serves nothing in this language, but goes on learning. */
+      readonly isClosed: boolean;
     },
   ): Executed["shadow"] {
-    const { decision, branch, servable } = done;
+    const { decision, branch, isClosed, servable } = done;
+    const isWithheld = branch.handling !== "A" && (decision.reason === "explore" || isClosed);
     // Where the model is called anyway, comparing costs nothing.
     const costUsd =
       branch.handling === "A"
         ? (request.tokensIn * this.#price.input + request.tokensOut * this.#price.output) / 1e6
         : 0;
     if (costUsd > 0 && this.#spent + costUsd > LABEL_SHARE * this.saved) return null;
-    const probability = decision.reason === "explore" ? 1 : this.#rate;
+    const probability = isWithheld ? 1 : this.#rate;
     if (this.#consequences.random(request, "shadow").uniform() >= probability) return null;
     const { selected: row, verdicts } = decision.selected === null ? servable() : decision;
     if (row === null || this.#answers.behind(row, at) === null) return null;
@@ -62,8 +65,7 @@ export class ShadowLabels {
       distance: row.distance,
       ...(verifier && { match: verifier.matchDistance, scorer: verifier.scorer }),
       // What a policy refused although it could be served says nothing of hits.
-      reuse:
-        branch.handling === "A" ? "served" : decision.reason === "explore" ? "withheld" : "refused",
+      reuse: branch.handling === "A" ? "served" : isWithheld ? "withheld" : "refused",
       samplingProbability: probability,
       ...(costUsd > 0 && { costUsd }),
     } as const;

@@ -1,9 +1,16 @@
 // One agent's region: the production region object on a clock of its own, and what an isolate beside it remembers.
 import { type FreshRow } from "../../durable/candidates.ts";
 import { type ObjectStore } from "../../durable/packs.ts";
+import { type ServingScorer } from "../../durable/evidence.ts";
 import { REGION_SETTINGS, RegionCore, type RegionSettings } from "../../durable/region-core.ts";
-import { type EntryInsert, type EntryUse, type Label } from "../../durable/report.ts";
+import {
+  type EntryInsert,
+  type EntryUse,
+  type Label,
+  type ReportReply,
+} from "../../durable/report.ts";
 import { type VectorIndex } from "../../durable/vector-index.ts";
+import { type SliceOrders, YOUNG_SLICE } from "../../policy/cache/slice.ts";
 import { type Outcome } from "../../policy/experience.ts";
 import { memoryStore } from "./memory-store.ts";
 
@@ -30,8 +37,10 @@ export class SimulatedRegion {
   readonly core: RegionCore;
   readonly fresh = new Map<string, FreshRow>();
   tombstones: ReadonlySet<string> = new Set();
+  #reply: ReportReply | null = null;
   readonly #index: VectorIndex & { has(id: string): boolean };
   readonly #name: string;
+  readonly #scorer: ServingScorer | undefined;
   #now: number;
   #later: Later[] = [];
   #records: RegionRecord[] = [];
@@ -46,6 +55,8 @@ export class SimulatedRegion {
     readonly index: VectorIndex & { has(id: string): boolean };
     readonly objects: ObjectStore;
     readonly coldStart: { readonly distance: number; readonly deltaHit: number };
+    /** By whose matchDistance rows are served; left out: by their distance. */
+    readonly scorer?: ServingScorer;
     readonly settings: Partial<RegionSettings>;
   }) {
     this.#name = options.name;
@@ -66,6 +77,7 @@ export class SimulatedRegion {
       settings: { ...REGION_SETTINGS, ...BATCHING, ...options.settings },
     });
     this.core.change(() => ({ coldStart: options.coldStart }));
+    this.#scorer = options.scorer;
   }
 
   /** Milliseconds since the epoch. */
@@ -101,6 +113,14 @@ export class SimulatedRegion {
   add(record: RegionRecord): void {
     if (this.#records.length === 0) this.#oldest = this.#now;
     this.#records.push(record);
+  }
+
+  ordersOf(slice: string): SliceOrders {
+    return this.#reply?.slices?.[slice] ?? YOUNG_SLICE;
+  }
+
+  isClosed(slice: string): boolean {
+    return this.#reply?.slicesOff?.includes(slice) ?? false;
   }
 
   /** An isolate's own new row is a candidate at once. */
@@ -140,8 +160,10 @@ export class SimulatedRegion {
       inserts: pick(({ insert }) => insert),
       uses: pick(({ use }) => use),
       labels: pick(({ label }) => label),
+      ...(this.#scorer && { scorer: this.#scorer }),
       freshCursor: this.#cursor,
     });
+    this.#reply = reply;
     this.#cursor = reply.freshCursor;
     this.tombstones = new Set(reply.tombstones);
     const at = this.core.nextWorkAt();
