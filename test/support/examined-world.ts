@@ -2,7 +2,7 @@
 import { type TenantSettings } from "../../src/durable/tenant.ts";
 import { type ModelCall } from "../../src/worker/ports.ts";
 import { type Script } from "./scripted-model.ts";
-import { World, keyOf } from "./world.ts";
+import { World, type WorldOptions, keyOf } from "./world.ts";
 
 export const CAPITAL = "What is the capital of France?";
 export const REPHRASED = "Tell me the capital of France";
@@ -35,8 +35,11 @@ export interface ExaminedWorld {
  * The capital is stored, its answer is "Paris". With the draw 0.1 the greedy policy proposes the cache and what may be
  * examined is: p_s is 0.5 on a new row's first reuse, 0.25 for a row that nearly qualified.
  */
-export async function examinedWorld({ withJudge = false } = {}): Promise<ExaminedWorld> {
-  const world = new World({ config: withJudge ? JUDGE : {} });
+export async function examinedWorld({
+  withJudge = false,
+  ...options
+}: { readonly withJudge?: boolean } & WorldOptions = {}): Promise<ExaminedWorld> {
+  const world = new World({ config: withJudge ? JUDGE : {}, ...options });
   world.alike(REPHRASED, CAPITAL, 0.97);
   world.alike(FARTHER, CAPITAL, 0.9);
   world.draws = () => 0.1;
