@@ -1,6 +1,7 @@
 // A tenant's account: how many requests each of its slices had, and what its labels cost beside what its hits saved. Labels
 // may cost a tenth of the money saved in the same day; what they cost beyond is not spent, by asking for no more of them.
 import { type Batch } from "./ledger.ts";
+import { NEW_PAYING, type Paying, paysAt, withLabelCost, withRequest } from "./paying.ts";
 import { type Traffic } from "./slice-record.ts";
 import { type SqlStore } from "./rows.ts";
 
@@ -10,6 +11,8 @@ interface Account {
   readonly hours: readonly (readonly [hour: number, saved: number, spent: number])[];
   /** What is left of the starting credit; spending it is not counted in `hours`. */
   readonly credit: number;
+  /** Left out by releases that did not count it. */
+  readonly paying?: Paying;
 }
 
 export interface LabelBudgetView {
@@ -51,6 +54,13 @@ export class Accounts {
     return this.views(now).flatMap(({ tenant, paused }) => (paused ? [tenant] : []));
   }
 
+  /** Tenants whose look-ups of other wordings do not pay. */
+  lookUpsOff(now: number): readonly string[] {
+    return [...this.#accounts].flatMap(([tenant, { paying = NEW_PAYING }]) =>
+      paysAt(paying, now) ? [] : tenant,
+    );
+  }
+
   views(now: number): readonly LabelBudgetView[] {
     return [...this.#accounts].map(([tenant, { hours, credit }]) => {
       const window = inWindow(hours, now);
@@ -84,7 +94,8 @@ export class AccountPass {
   /** @param langOf the language of a decision whose outcome does not tell it */
   apply({ report, receivedAt }: Batch, langOf: (expId: string) => string | null): void {
     const hour = Math.floor(receivedAt / HOUR_MS);
-    for (const { tenant, expId, kind, lang, savedUsd } of report.outcomes) {
+    for (const outcome of report.outcomes) {
+      const { tenant, expId, kind, lang, savedUsd } = outcome;
       const slice = lang ?? langOf(expId) ?? "und";
       const account = withMoney(this.#get(tenant), hour, savedUsd, 0);
       const { requests, hits } = trafficOf(account, slice);
@@ -92,6 +103,7 @@ export class AccountPass {
       this.#changed.set(tenant, {
         ...account,
         slices: { ...account.slices, [slice]: traffic },
+        paying: withRequest(account.paying ?? NEW_PAYING, outcome, receivedAt),
       });
     }
     for (const { tenant, costUsd = 0 } of report.labels) {
@@ -101,6 +113,7 @@ export class AccountPass {
       this.#changed.set(tenant, {
         ...withMoney(account, hour, 0, costUsd - fromCredit),
         credit: account.credit - fromCredit,
+        paying: withLabelCost(account.paying ?? NEW_PAYING, costUsd, receivedAt),
       });
     }
   }

@@ -128,6 +128,8 @@ export interface ReportReply {
   readonly slicesOff?: readonly string[];
   /** Tenants whose label budget is used up: no shadow request, no judge. */
   readonly labelsPaused?: readonly string[];
+  /** Tenants for whom looking up other wordings costs more than its hits save: repeats alone, for the time being. */
+  readonly lookUpsOff?: readonly string[];
   /** What is known of slices beyond that; a slice that is not listed is young: `YOUNG_SLICE`. */
   readonly slices?: Readonly<Record<string, SliceOrders>>;
   /** Records of this report that were not stored (storage is filling, invalid, too large); absent when none. */

@@ -61,6 +61,7 @@ export class SliceBook {
     readonly slicesOff?: readonly string[];
     readonly slices?: Readonly<Record<string, SliceOrders>>;
     readonly labelsPaused?: readonly string[];
+    readonly lookUpsOff?: readonly string[];
   } {
     const off: string[] = [];
     const orders: [string, SliceOrders][] = [];
@@ -71,10 +72,12 @@ export class SliceBook {
         orders.push([slice, order]);
     }
     const paused = this.accounts.paused(now);
+    const unpaying = this.accounts.lookUpsOff(now);
     return {
       ...(off.length > 0 && { slicesOff: off.slice(-MAX_OFF) }),
       ...(orders.length > 0 && { slices: Object.fromEntries(orders.slice(-MAX_ORDERS)) }),
       ...(paused.length > 0 && { labelsPaused: paused }),
+      ...(unpaying.length > 0 && { lookUpsOff: unpaying.slice(-MAX_OFF) }),
     };
   }
 

@@ -43,6 +43,7 @@ const OUTCOME_FIELDS: Fields<Outcome> = {
   costUsd: true,
   savedUsd: true,
   overheadUsd: true,
+  lookUpUsd: true,
   lang: true,
 };
 
@@ -120,6 +121,7 @@ export function readOutcome(value: unknown): Outcome | null {
     RESULTS.has(o.result) &&
     [o.delaySeconds, o.tokensIn, o.tokensOut].every((x) => isNumber(x) && x >= 0) &&
     [o.costUsd, o.savedUsd, o.overheadUsd].every(isNumber) &&
+    (o.lookUpUsd === undefined || isNumber(o.lookUpUsd)) &&
     (o.lang === undefined || isId(o.lang)) &&
     isRecord(o.parts) &&
     Object.keys(o.parts).length <= MAX_PARTS &&

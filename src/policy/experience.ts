@@ -56,6 +56,8 @@ export interface Outcome {
   readonly costUsd: number;
   readonly savedUsd: number;
   readonly overheadUsd: number;
+  /** Of the overhead, US dollars, what looking up other wordings cost; left out where none was looked up to be served. */
+  readonly lookUpUsd?: number;
   /** Language of the request (`languageOf`), where it was read; its slice counts the request. */
   readonly lang?: string;
 }

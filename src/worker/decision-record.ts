@@ -12,7 +12,7 @@ import { type ModelConfig } from "./config.ts";
 import { type StoredAnswer } from "./lookup/entries.ts";
 import { type LookUp } from "./lookup/look-up.ts";
 import { type Examination } from "./satisfaction/plan.ts";
-import { SHARED_OPERATIONS, costOfOperations } from "./prices.ts";
+import { SHARED_OPERATIONS, costOfLookUp, costOfOperations } from "./prices.ts";
 import { estimateTokens } from "./upstream/notes.ts";
 
 type CacheResult = "HIT-EXACT" | "HIT-SEMANTIC" | "AUGMENTED" | "MISS" | "BYPASS";
@@ -186,22 +186,32 @@ function policyParts(record: DecisionRecord): Record<string, number> {
 
 /** US dollars of the gateway's own operations for this request, its embedding included. */
 function overheadOf(record: DecisionRecord): number {
-  const hops = record.lookUp?.hops ?? {};
-  const called = (hop: string): number => (hop in hops ? 1 : 0);
   const isNew = record.result === "MISS" && record.lookUp !== null;
   const { operationsUsd, embeddingUsd } = costOfOperations(
     {
       ...SHARED_OPERATIONS,
       storeReads: (record.lookUp === null ? 0 : 1) + (record.result === "HIT-SEMANTIC" ? 1 : 0),
       storeWrites: isNew ? 1 : 0,
-      vectorQueries: called("vectors"),
+      vectorQueries: callsOf(record, "vectors"),
       dimensions: EMBEDDING_SIZE,
-      embeddedTokens: called("embed") * estimateTokens(record.question),
+      embeddedTokens: callsOf(record, "embed") * estimateTokens(record.question),
     },
     record.embedder,
   );
   return operationsUsd + embeddingUsd;
 }
+
+/** Embedding and index query: what would not be paid if only repeats were looked for. Nothing where serving is not its end. */
+function lookUpUsdOf(record: DecisionRecord): Pick<Outcome, "lookUpUsd"> {
+  if (record.tenant.settings.serve !== "semantic" || callsOf(record, "embed") === 0) return {};
+  const tokens = estimateTokens(record.question);
+  return {
+    lookUpUsd: costOfLookUp(callsOf(record, "vectors"), EMBEDDING_SIZE, tokens, record.embedder),
+  };
+}
+
+const callsOf = ({ lookUp }: DecisionRecord, hop: string): number =>
+  hop in (lookUp?.hops ?? {}) ? 1 : 0;
 
 /** US dollars of a model call. */
 export const costOf = (model: ModelConfig, promptTokens: number, outputTokens: number): number =>
@@ -232,6 +242,7 @@ export function outcomeOf(
     costUsd: end.costUsd,
     savedUsd: end.savedUsd,
     overheadUsd: overheadOf(record),
+    ...lookUpUsdOf(record),
     ...(record.question !== "" && { lang: languageOf(record.question) }),
   };
 }

@@ -150,13 +150,17 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
       { param: "model" },
     );
   const asked = cacheControlsOf(request.headers, body["cache"]);
-  const cached = await placeInCache(request, asked, ports);
+  const desk = ports.isolate.desk(regionObjectName(region, key.tenant.id));
+  const placed = await placeInCache(request, asked, ports);
+  const cached = desk.paysToLookUp(key.tenant.id)
+    ? placed
+    : { ...placed, eligibility: withoutLookUp(placed.eligibility) };
   const asking = {
     ...cached,
     ports,
     controls: asked,
     asker: askerOf(key.tenant.id, key.keyId, body["user"]),
-    desk: ports.isolate.desk(regionObjectName(region, key.tenant.id)),
+    desk,
     link: ports.link(region, key.tenant.id),
   };
   const again = aside(ports, false, () => isRegenerate(asking));
@@ -203,6 +207,12 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
     },
   };
 }
+
+/** Repeats are found without embedding and index. */
+const withoutLookUp = (eligibility: Eligibility): Eligibility =>
+  eligibility.level === "semantic"
+    ? { ...eligibility, level: "exact", reason: "does-not-pay" }
+    : eligibility;
 
 /** Whether and where the cache may take part. What fails here costs the cache, not the answer. */
 async function placeInCache(

@@ -40,10 +40,6 @@ export function costOfOperations(
   operations: Operations,
   embedder: string,
 ): { readonly operationsUsd: number; readonly embeddingUsd: number } {
-  const perToken: number =
-    embedder in PRICES.embeddingToken
-      ? PRICES.embeddingToken[embedder as keyof typeof PRICES.embeddingToken]
-      : PRICES.embeddingToken.other;
   return {
     operationsUsd:
       PRICES.workerRequest +
@@ -53,6 +49,19 @@ export function costOfOperations(
       operations.vectorQueries * operations.dimensions * PRICES.vectorDimensionQueried +
       operations.objectRequests * PRICES.objectRequest +
       operations.rowsWritten * PRICES.objectRowWritten,
-    embeddingUsd: operations.embeddedTokens * perToken,
+    embeddingUsd: operations.embeddedTokens * tokenPrice(embedder),
   };
 }
+
+/** US dollars of embedding a question and asking the index for its neighbours. */
+export const costOfLookUp = (
+  queries: number,
+  dimensions: number,
+  tokens: number,
+  embedder: string,
+): number => queries * dimensions * PRICES.vectorDimensionQueried + tokens * tokenPrice(embedder);
+
+const tokenPrice = (embedder: string): number =>
+  embedder in PRICES.embeddingToken
+    ? PRICES.embeddingToken[embedder as keyof typeof PRICES.embeddingToken]
+    : PRICES.embeddingToken.other;

@@ -68,6 +68,7 @@ export class RegionDesk {
   #slicesOff: ReadonlySet<string> = new Set();
   #slices: ReportReply["slices"];
   #labelsPaused: ReadonlySet<string> = new Set();
+  #lookUpsOff: ReadonlySet<string> = new Set();
   /** By what this isolate serves; goes out with every report. */
   scorer: NonNullable<Report["scorer"]> | null = null;
   /** Records given up, by reason. */
@@ -111,6 +112,11 @@ export class RegionDesk {
   /** Whether the tenant has spent what it may on labels. */
   mayNotLabel(tenant: string): boolean {
     return this.#labelsPaused.has(tenant);
+  }
+
+  /** Whether looking up other wordings pays for the tenant. */
+  paysToLookUp(tenant: string): boolean {
+    return !this.#lookUpsOff.has(tenant);
   }
 
   /** Whether the copy is young enough to serve from the cache by. */
@@ -222,6 +228,7 @@ export class RegionDesk {
     this.#slicesOff = new Set(reply.slicesOff);
     this.#slices = reply.slices;
     this.#labelsPaused = new Set(reply.labelsPaused);
+    this.#lookUpsOff = new Set(reply.lookUpsOff);
     this.#tombstones = new Set(reply.tombstones);
     for (const row of reply.fresh) this.#remember(row);
     this.#freshCursor = Math.max(this.#freshCursor, reply.freshCursor);

@@ -98,6 +98,22 @@ describe("a rephrasing", () => {
     expect(world.model.calls).toHaveLength(1);
   });
 
+  test("is not looked up while that does not pay for the tenant: no embedding, no row, and repeats go on", async () => {
+    const world = await answered();
+    world.region().orders = { lookUpsOff: ["acme"] };
+    await world.clock.advance(61_000);
+    await world.ask(CAPITAL);
+    const before = world.embedded.length;
+    expect(await shown(world.ask(REPHRASED))).toBe("MISS does-not-pay");
+    await world.settleAll();
+    expect(world.embedded).toHaveLength(before);
+    expect(await shown(world.ask(REPHRASED))).toBe("HIT-EXACT");
+    expect(await shown(world.ask(CAPITAL))).toBe("HIT-EXACT");
+    world.region().orders = {};
+    await world.clock.advance(61_000);
+    expect(await shown(world.ask(`${CAPITAL} Please.`))).not.toMatch(/does-not-pay/);
+  });
+
   test("finds rows that the index does not show yet: its own isolate's, and by sync another's", async () => {
     const world = new World();
     world.alike(REPHRASED, CAPITAL, 0.97);
