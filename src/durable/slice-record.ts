@@ -6,9 +6,8 @@ import { type SliceOrders, YOUNG_SLICE } from "../policy/cache/slice.ts";
 import { type Observation } from "./entry.ts";
 import { DISCOUNT, type Reading, reuseOf, toldOf } from "./evidence.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { evidenceAbove } from "./sequential-test.ts";
+import { evidenceAbove, total } from "./sequential-test.ts";
 import {
-  evidenceOfLess,
   type Judged,
   judgedCount,
   MIN_PROBABILITY,
@@ -85,9 +84,8 @@ const MAX_POOL = 400;
 /** A false alarm comes once in more than so many labels; the test looks for odds of a wrong answer thrice as high. */
 const ALARM = Math.log(2_000);
 const ODDS = 3;
-/** ln(1 / alpha) to close, as in `wrongShare`, and to open again: nobody is hurt while it is closed. */
+/** ln(1 / alpha) to close for complaints, as in `wrongShare`. */
 const CLOSE = Math.log(40);
-const REOPEN = Math.log(10);
 
 export const NEW_SLICE: SliceRecord = {
   since: { requests: 0, hits: 0 },
@@ -202,9 +200,18 @@ export function settled(
     const why = reasonToClose(next, traffic, world.limits);
     return why === null ? next : { ...next, closed: { why, at: world.now }, withheld: NONE_JUDGED };
   }
-  return evidenceOfLess(next.withheld, world.limits.deltaHit) >= REOPEN
+  return mayOpen(next.withheld, world.limits.deltaHit)
     ? { ...restarted(next, traffic), closed: null }
     : next;
+}
+
+/**
+ * Whether what the slice would have served was right often enough: half of what is accepted, after a start with one wrong
+ * answer more than there was in as many labels as are accepted to have one. Then counting begins anew, and closes it anew.
+ */
+function mayOpen({ right, wrong }: Judged, deltaHit: number): boolean {
+  const [good, bad] = [total(right), total(wrong)];
+  return bad + 1 <= (deltaHit / 2) * (good + bad + 1 / deltaHit);
 }
 
 const restarted = (record: SliceRecord, traffic: Traffic): SliceRecord => ({
@@ -248,8 +255,8 @@ function refreshed(
     refreshAt,
     prior: Array.from(prior, (mass) => Number(mass.toPrecision(4))),
     reach: reach < limits.coldStart.distance ? reach : null,
-    // What is withheld from now on is another selection.
-    withheld: reach === (record.reach ?? limits.coldStart.distance) ? record.withheld : NONE_JUDGED,
+    // Rows of a wider reach are untried. Those of a narrower one can only be better than what was seen.
+    withheld: reach > (record.reach ?? limits.coldStart.distance) ? NONE_JUDGED : record.withheld,
   };
 }
 

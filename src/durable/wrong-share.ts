@@ -53,7 +53,7 @@ function evidenceOfMore(judged: Judged, limit: number): number {
 }
 
 /** The same for a share below `limit`; right answers count with the least weight of their class. */
-export function evidenceOfLess(judged: Judged, limit: number): number {
+function evidenceOfLess(judged: Judged, limit: number): number {
   return mixedBets((bet) =>
     sumOver(judged, (isWrong, place) =>
       isWrong
