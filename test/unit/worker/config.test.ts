@@ -116,8 +116,24 @@ describe("the configuration", () => {
       { upstreams: [{ ...OPENAI, baseUrl: "https://localhost/v1" }] },
       "VELO.upstreams[0].baseUrl is not usable",
     ],
+    [
+      { judge: { upstream: "nobody", model: "fast" } },
+      'VELO.judge.upstream names no upstream called "nobody"',
+    ],
+    [
+      { upstreams: [OPENAI], judge: { upstream: "openai", model: "dear" } },
+      'VELO.judge.model is not listed among the models of "openai"',
+    ],
+    [{ judge: { upstream: "openai" } }, "VELO.judge.model must be a non-empty string"],
+    [{ judge: { rubric: "be kind" } }, "VELO.judge.rubric is not a known setting"],
   ])("%j is refused with its path", (document, message) => {
     expect(problem(document)).toContain(message);
+  });
+
+  test("names a judge among the upstreams' models, or has none", () => {
+    expect(parse({}).judge).toBeNull();
+    const { judge } = parse({ upstreams: [OPENAI], judge: { upstream: "openai", model: "fast" } });
+    expect(judge).toMatchObject({ upstream: { name: "openai" }, model: { target: "gpt-x" } });
   });
 
   test("never repeats a value that could be a secret", () => {
