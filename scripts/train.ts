@@ -52,12 +52,18 @@ if (process.argv.some((flag) => flag.startsWith("--edges"))) {
   await (await import("./train/live.ts")).trainLiveFromFlags();
   process.exit();
 }
+if (process.argv[2] === "embedder") {
+  process.argv.splice(2, 1);
+  await (await import("./train/embedder.ts")).trainEmbedderFromFlags();
+  process.exit();
+}
 if (process.argv[2] === "verifier") {
   process.argv.splice(2, 1);
-  (await import("./train/verifier.ts")).trainVerifierFromFlags();
+  await (await import("./train/verifier.ts")).trainVerifierFromFlags();
   process.exit();
 }
 const USAGE = `usage: npm run train -- --out DIR [options]
+  embedder         learns the built-in embedder instead (embedder --help lists the options of that)
   verifier         learns the pair scorer instead (verifier --help lists the options of that)
   --edges URL      learns from running gateways instead (--edges --help lists the options of that)
   --out DIR        policy.velo, metrics.jsonl, curves.svg and checkpoints go there

@@ -7,10 +7,10 @@ export interface Unit {
   /** Hashes of the n-grams of a word, 3 to 5 letters with its ends marked; none for a character. */
   readonly grams: readonly number[];
   readonly kind: "word" | "number" | "character";
-  /** In UTF-16 code units. */
-  readonly length: number;
   /** How often it occurs. */
   count: number;
+  /** Written with a capital inside the text: a name, more often than not. */
+  isCapital: boolean;
 }
 
 export interface Pair {
@@ -29,6 +29,7 @@ const UNSPACED =
   "\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}";
 const TOKEN = new RegExp(`[${UNSPACED}]|[[\\p{L}\\p{N}\\p{M}]--[${UNSPACED}]]+`, "gv");
 const STARTS_UNSPACED = new RegExp(`^[${UNSPACED}]`, "v");
+const CAPITAL = /^\p{Lu}/u;
 const HAS_DIGIT = /\p{N}/u;
 const NOT_ASCII = /[^\0-\x7f]/;
 const ACCENTS = /[\u0300-\u036f]/g;
@@ -42,17 +43,24 @@ export function foldText(text: string): string {
 }
 
 /** Folded words, and single characters of scripts without spaces. */
-export const tokensOf = (text: string): readonly string[] =>
-  foldText(text).replace(APOSTROPHE, "").match(TOKEN) ?? [];
+export const tokensOf = (text: string): readonly string[] => tokensIn(foldText(text));
+
+const tokensIn = (text: string): readonly string[] =>
+  text.replace(APOSTROPHE, "").match(TOKEN) ?? [];
 
 export function readText(text: string): Reading {
   const units = new Map<string, Unit>();
   const pairs: Pair[] = [];
+  const tokens = tokensOf(text);
+  // Folding seldom splits a word (into the parts of a ligature with a sign in it); then nothing is known of capitals.
+  const written = tokensIn(text);
+  const isAligned = written.length === tokens.length;
   let last: Unit | null = null;
-  for (const token of tokensOf(text)) {
+  for (const [i, token] of tokens.entries()) {
     let unit = units.get(token);
     if (unit === undefined) units.set(token, (unit = readToken(token)));
     else unit.count++;
+    if (i > 0 && isAligned && CAPITAL.test(written[i]!)) unit.isCapital = true;
     if (last !== null) pairs.push({ hash: hashPair(last, unit), left: last, right: unit });
     last = unit;
   }
@@ -62,7 +70,7 @@ export function readText(text: string): Reading {
 /** One word or character that occurs once. */
 export function readToken(token: string): Unit {
   const hash = hashOf(token, WORD_SEED);
-  const shared = { hash, length: token.length, count: 1 };
+  const shared = { hash, count: 1, isCapital: false };
   if (STARTS_UNSPACED.test(token)) return { ...shared, kind: "character", grams: [] };
   return { ...shared, kind: HAS_DIGIT.test(token) ? "number" : "word", grams: gramsOf(token) };
 }

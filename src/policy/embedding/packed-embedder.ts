@@ -19,6 +19,7 @@ const GAINS = [
   "number",
   "character",
   "gram",
+  "capital",
   "grams",
   "wordPair",
   "characterPair",

@@ -26,6 +26,8 @@ export interface Gains {
   readonly number: number;
   readonly character: number;
   readonly gram: number;
+  /** Factor for a word with a capital: a question about another name is another question. */
+  readonly capital: number;
   /** G: energy of a word's n-grams beside the word itself. */
   readonly grams: number;
   /** P of two words, and of two characters, which together are a word more often than not. */
@@ -82,11 +84,13 @@ export class SubwordEmbedder implements BuiltInEmbedder {
     return normalised(sum);
   }
 
-  #addUnit(sum: Float64Array, { hash, grams, kind, count }: Unit): void {
+  #addUnit(sum: Float64Array, unit: Unit): void {
+    const { hash, grams, kind, count, isCapital } = unit;
     const { gains, weights, width } = this.#weights;
     const often = frequencyShare(count);
     const known = this.#index.find(hash);
-    const weight = often * (known < 0 ? gains[kind] : weights[known]!);
+    const weight =
+      often * (isCapital ? gains.capital : 1) * (known < 0 ? gains[kind] : weights[known]!);
     if (known >= 0) this.#addRow(sum, known, often);
     addSpelling(sum, hash, weight, width);
     const each = weight / Math.sqrt(grams.length);
