@@ -181,6 +181,8 @@ class Pass {
       ...entry,
       uses,
       lastUsedAt: now,
+      // Rows of an older release do not say; an answer is only ever served in its own language.
+      lang: entry.lang === "und" ? (outcome?.lang ?? entry.lang) : entry.lang,
       decisions: [...entry.decisions, use.expId].slice(-KEPT_DECISIONS),
       ...(used !== undefined && this.#valued(entry, used)),
     });

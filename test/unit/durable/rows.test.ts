@@ -4,13 +4,29 @@ import { describe, expect, it } from "vitest";
 import { StateRow } from "../../../src/durable/region-state.ts";
 import { migrate, REGION_SCHEMA, readMeta } from "../../../src/durable/rows.ts";
 import { newRig, nodeStore } from "../../support/node-rig.ts";
-import { Crash, experienceOf, Fault, reportOf } from "../../support/region-rig.ts";
+import {
+  Crash,
+  experienceOf,
+  Fault,
+  insertOf,
+  outcomeOf,
+  reportOf,
+  useOf,
+} from "../../support/region-rig.ts";
 
 /** A database as schema 1 left it: two batches, one pack, no cache book yet. */
 const schema1 = readFileSync(
   new URL("../../fixtures/durable/schema-1.sql", import.meta.url),
   "utf8",
 );
+
+/** As schema 3 left it: one row with a right and a wrong label, before rows knew their language. */
+const schema3 = readFileSync(
+  new URL("../../fixtures/durable/schema-3.sql", import.meta.url),
+  "utf8",
+);
+
+const TABLES = ["batch", "pack", "entry", "refused", "nonce", "slice", "account", "_meta"];
 
 const contentOf = (db: DatabaseSync): unknown => {
   const tables = db
@@ -46,8 +62,7 @@ describe("migrations", () => {
 
   it("make an old database serve: its batches are applied, its pack is leased, duplicates are known", async () => {
     const rig = newRig();
-    for (const table of ["batch", "pack", "entry", "refused", "nonce", "slice", "account", "_meta"])
-      rig.store.db.exec(`DROP TABLE ${table}`);
+    for (const table of TABLES) rig.store.db.exec(`DROP TABLE ${table}`);
     rig.store.db.exec(schema1);
     rig.objects.objects.set("e/eu/0/1-1.json", '{"experiences":[],"outcomes":[],"labels":[]}');
     rig.restart();
@@ -62,6 +77,39 @@ describe("migrations", () => {
       byKind: { MISS: 2 },
       overheadUsd: 0,
     });
+  });
+});
+
+describe("labels of an older release", () => {
+  it("go on counting for their row, which learns its language when it is used", async () => {
+    const rig = newRig();
+    for (const table of TABLES) rig.store.db.exec(`DROP TABLE ${table}`);
+    rig.store.db.exec(schema3);
+    rig.restart();
+    const rowOf = () => rig.rows("SELECT lang, uses, observations FROM entry WHERE id = 'a'")[0];
+    expect(rowOf()).toMatchObject({
+      lang: "und",
+      uses: 2,
+      observations: '[[0.2,1,1,"d1","judge"],[0.5,0,1,"d2","judge"]]',
+    });
+    rig.core.report(
+      reportOf({
+        uses: [useOf("a", "d3")],
+        outcomes: [outcomeOf("d3", { kind: "HIT-SEMANTIC", lang: "en" })],
+      }),
+    );
+    await rig.core.work();
+    expect(rowOf()).toMatchObject({ lang: "en", uses: 3 });
+    // A scorer comes: the old right answer says nothing of it, the old wrong one still does.
+    rig.index.vectors.set("a", {
+      id: "a",
+      values: [],
+      metadata: { at: insertOf("a").createdAt },
+    });
+    rig.core.report(reportOf({ scorer: { id: "s1", coldStart: 0.25 } }));
+    await rig.settle();
+    expect(rig.index.vectors.get("a")?.metadata?.["ev"]).toContain('"labels":1');
+    expect(rig.core.live().slices).toEqual([]);
   });
 });
 
