@@ -169,7 +169,7 @@ describe("a region object", () => {
 });
 
 describe("on a Durable Object's own storage", () => {
-  const TABLES = ["batch", "pack", "entry", "refused", "nonce", "_meta"];
+  const TABLES = ["batch", "pack", "entry", "refused", "nonce", "slice", "account", "_meta"];
   const emptied = (storage: DurableObjectStorage) => {
     for (const table of TABLES) storage.sql.exec(`DROP TABLE IF EXISTS ${table}`);
     return countedStore(storage);
