@@ -34,7 +34,9 @@ const receiptOf = (id: string): Receipt => ({
 
 const FIRST = reportOf({
   experiences: [experienceOf("d1"), experienceOf("d2")],
-  outcomes: [outcomeOf("d1", { delaySeconds: 5, tokensIn: 10, tokensOut: 20, costUsd: 0.5 })],
+  outcomes: [
+    outcomeOf("d1", { delaySeconds: 5, tokensIn: 10, tokensOut: 20, costUsd: 0.5, savedUsd: 2 }),
+  ],
   receipts: [receiptOf("d1"), receiptOf("d2")],
   // d expires within the hour; the others stay a week.
   inserts: ["a", "b", "c"]
@@ -49,6 +51,7 @@ const SECOND = reportOf({
     labelOf("b", "d5", { source: "regenerate", correct: 0 }),
     labelOf("b", "d6", { source: "regenerate", correct: 0 }),
     labelOf("a", "d7", {}),
+    labelOf("a", "d8", { source: "judge", samplingProbability: 0.05, costUsd: 0.3 }),
   ],
 });
 
@@ -111,10 +114,13 @@ export function endOf(rig: Rig): unknown {
     answers: [...rig.objects.objects.keys()].filter((key) => key.startsWith("a/")).toSorted(),
     vectors: [...rig.index.vectors.keys()].toSorted(),
     metadata: rig.index.vectors.get("a")?.metadata,
+    slices: rig.rows("SELECT * FROM slice"),
+    accounts: rig.rows<{ body: string }>("SELECT * FROM account"),
+    budgets: rig.core.live().labelBudgets,
   };
 }
 
-/** By hand: b was regenerated twice, c purged, d expired; a was used twice (1 + 2) and labelled once. */
+/** By hand: b was regenerated twice, c purged, d expired; a was used twice (1 + 2) and labelled twice. */
 export const EXPECTED_END = {
   entries: 1,
   answers: ["a/t1/ans-a"],
@@ -126,4 +132,7 @@ export const EXPECTED_END = {
   doomed: [],
   totals: { requests: 1, byKind: { MISS: 1 }, tokensIn: 10, tokensOut: 20, costUsd: 0.5 },
   metadata: { n: 3 },
+  slices: [{ tenant: "t1", lang: "en" }],
+  // Two dollars saved; 30 cents for a label, 25 of them from the credit.
+  budgets: [{ tenant: "t1", savedUsd: 2, creditUsd: 0, paused: false }],
 };
