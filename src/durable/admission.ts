@@ -1,7 +1,7 @@
 // What a region object takes in: whole records only, less of them when its storage fills, and no row larger than SQLite
 // allows. Whatever is left out is counted by reason; a caller never sees an error because of it.
 import { type Experience } from "../policy/experience.ts";
-import { type EntryInsert, type Report } from "./report.ts";
+import { type EntryInsert, type Label, type Report } from "./report.ts";
 
 /** Shares of the storage cap above which less is stored; acknowledging and deleting always works. */
 const NO_TEXTS_ABOVE = 0.7;
@@ -11,15 +11,19 @@ const REFUSE_ABOVE = 0.95;
 const SAMPLE_ONE_IN = 4;
 /** Rows hold at most 2 MB; a UTF-16 unit takes up to three bytes. */
 const MAX_BODY_UNITS = 600_000;
-const VECTOR_BYTES = 768 * 4;
+/** Vectorize takes no longer vectors. */
+const MAX_DIMENSIONS = 1_536;
 const MAX_ID_BYTES = 64;
 const MAX_QUESTION_BYTES = 2_048;
+/** No label costs more; a wrong price would stop a tenant's labels for a day. */
+const MAX_LABEL_USD = 100;
 
 type DropReason =
   | "full"
   | "sampled"
   | "invalid experience"
   | "invalid row"
+  | "invalid label"
   | "too large"
   | "index refused"
   | "overflow";
@@ -39,11 +43,13 @@ export function admit(
   const kept =
     filled >= SAMPLE_ABOVE ? experiences.filter(({ expId }) => isSampled(expId)) : experiences;
   const inserts = report.inserts.filter(isInsert);
+  const labels = report.labels.filter(isLabel);
   return {
     report: {
       ...report,
       experiences: kept,
       inserts,
+      labels,
       receipts:
         filled < NO_TEXTS_ABOVE
           ? report.receipts
@@ -59,6 +65,7 @@ export function admit(
       ...some("invalid experience", report.experiences.length - experiences.length),
       ...some("sampled", experiences.length - kept.length),
       ...some("invalid row", report.inserts.length - inserts.length),
+      ...some("invalid label", report.labels.length - labels.length),
     },
   };
 }
@@ -99,7 +106,29 @@ function isInsert(row: EntryInsert): boolean {
     row.namespace !== "" &&
     bytesOf(row.question) <= MAX_QUESTION_BYTES &&
     areFinite([row.createdAt, row.expiresAt]) &&
-    row.vector.length === Math.ceil(VECTOR_BYTES / 3) * 4
+    isVector(row.vector)
+  );
+}
+
+/** base64 of as many float32 values as an index may have. */
+function isVector(vector: string): boolean {
+  const bytes = (vector.length / 4) * 3 - (vector.match(/=*$/)?.[0].length ?? 0);
+  return vector !== "" && bytes % 4 === 0 && bytes <= MAX_DIMENSIONS * 4;
+}
+
+const isBetween = (value: unknown, least: number, most: number): boolean =>
+  typeof value === "number" && value >= least && value <= most;
+
+/** A posterior multiplies over all labels: one NaN would spoil its row, and its slice with it. */
+function isLabel(label: Label): boolean {
+  const { correct, weight, distance, match, samplingProbability: p, costUsd } = label;
+  return (
+    (correct === 0 || correct === 1) &&
+    isBetween(weight, 0, 1) &&
+    (distance === undefined || isBetween(distance, 0, 2)) &&
+    (match === undefined || isBetween(match, 0, 2)) &&
+    (p === undefined || (isBetween(p, 0, 1) && p > 0)) &&
+    (costUsd === undefined || isBetween(costUsd, 0, MAX_LABEL_USD))
   );
 }
 

@@ -111,6 +111,27 @@ describe("labels", () => {
     expect(kept[0]?.[3]).toBe("e0");
   });
 
+  it.each([
+    { weight: Number.NaN },
+    { weight: 2 },
+    { distance: -0.1 },
+    { distance: 2.1 },
+    // What is left of a NaN on its way.
+    { match: null as unknown as number, scorer: "s1" },
+    { samplingProbability: 0 },
+    { samplingProbability: 1.5 },
+    { costUsd: -1 },
+    { correct: 2 as 1 },
+  ])("that are no labels are left out and counted: %o", async (bad) => {
+    const rig = await rigWithRow();
+    expect(rig.core.report(reportOf({ labels: [labelOf("d1", bad), labelOf("d2")] })).dropped).toBe(
+      1,
+    );
+    await rig.core.work();
+    expect(JSON.parse(rowOf(rig, "a").observations)).toEqual([[0.2, 1, 1, "d2", "feedback"]]);
+    expect(rig.core.state.value.dropped).toEqual({ "invalid label": 1 });
+  });
+
   it("quarantine a row after two independent regenerates, and a person lifts it", async () => {
     const rig = await rigWithRow();
     const again = (expId: string) =>
