@@ -15,7 +15,7 @@ export function operationCosts(dimensions: number, embeddingPrice: number): Oper
           dimensions,
           embeddedTokens: 0,
         },
-        "",
+        0,
       ).operationsUsd,
     embeddingUsd: ({ tokensIn, lookedUp }) => (lookedUp ? (tokensIn * embeddingPrice) / 1e6 : 0),
   };

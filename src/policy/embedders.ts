@@ -24,10 +24,17 @@ const KNOWN: readonly EmbedderProfile[] = [
     coldStartDistance: 0.95,
     noteDistance: NOTE_DISTANCE,
   },
+  profile("velo/subword-768", 768),
   profile("@cf/google/embeddinggemma-300m", 768),
+  profile("@cf/baai/bge-small-en-v1.5", 384),
   profile("@cf/baai/bge-base-en-v1.5", 768),
+  profile("@cf/baai/bge-large-en-v1.5", 1024),
   profile("@cf/baai/bge-m3", 1024),
+  profile("@cf/qwen/qwen3-embedding-0.6b", 1024),
 ];
+
+/** Whether anything but its name is known of an embedder. */
+export const isKnownEmbedder = (id: string): boolean => KNOWN.some((known) => known.id === id);
 
 /** The profile of a known embedder, else the cautious default with the caller's dimensions. */
 export function embedderProfile(id: string, dimensions = 768): EmbedderProfile {

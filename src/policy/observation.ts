@@ -2,7 +2,12 @@
 import { type Candidate } from "./cache/candidate.ts";
 import { quantileOf } from "./distance-quantiles.ts";
 import { roundToHalf } from "./half.ts";
-import { CORRELATION_SIZE, NEIGHBOURS, type Observation } from "./network/policy.ts";
+import {
+  CORRELATION_SIZE,
+  EMBEDDING_SIZE,
+  NEIGHBOURS,
+  type Observation,
+} from "./network/policy.ts";
 
 /** A neighbour as the correlation matrix needs it. */
 export type Neighbour = Pick<Candidate, "distance" | "role" | "useCount">;
@@ -35,7 +40,7 @@ export function buildObservation(
   const c = correlationMatrix(candidates, mode);
   if (knots === null) return { f: roundToHalf(embedding), c, omega };
   for (let p = 0; p < NEIGHBOURS; p++) c[p] = quantileOf(knots, c[p]!);
-  return { f: new Float32Array(embedding.length), c, omega };
+  return { f: new Float32Array(EMBEDDING_SIZE), c, omega };
 }
 
 /**

@@ -2,17 +2,25 @@
 // isolate's memory, breakers, the policy) is kept here and knows no single request.
 import { type Region } from "../durable/region.ts";
 import { embedderProfile } from "../policy/embedders.ts";
+import { builtInEmbedder, builtInSpace } from "./built-in-embedder.ts";
 import { builtInScorer } from "./built-in-verifier.ts";
 import { type AuthPorts } from "./auth.ts";
 import { type Config, type UpstreamConfig, fallbacksOf, parseConfig } from "./config.ts";
 import { type Env } from "./env.ts";
 import { Isolate } from "./isolate.ts";
 import { hmacWith } from "./lookup/digest.ts";
-import { embed } from "./lookup/embedder.ts";
+import {
+  type Embed,
+  type EmbedderInfo,
+  builtInEmbed,
+  openAiEmbed,
+  workersAiEmbed,
+} from "./lookup/embedder.ts";
 import { GatewayError } from "./openai/errors.ts";
 import { type PolicyBucket } from "./policy-files.ts";
 import { loadedPolicy, policyStatus, refreshPolicies } from "./policy-loader.ts";
 import { type Dependency, type Hop, type ModelCall, type ModelReply, type Ports } from "./ports.ts";
+import { embeddingPrice } from "./prices.ts";
 import { type RegionConfig, regionObjectName, regionOf } from "./regions.ts";
 import { Breakers, CircuitBreaker, guarded } from "./upstream/breaker.ts";
 import { callFirstAvailable } from "./upstream/call.ts";
@@ -60,14 +68,18 @@ const upstreamBreakers = new Breakers();
 const retryBudgets = new Map<string, RetryBudget>();
 
 /** Parsed once per isolate; a broken document fails every request with its message in the log. */
-let parsed: { readonly from: unknown; readonly config: Config } | undefined;
+let parsed:
+  | { readonly from: unknown; readonly embedder: string; readonly config: Config }
+  | undefined;
 function configOf(env: Env): Config {
-  if (parsed === undefined || parsed.from !== env.VELO)
+  if (parsed === undefined || parsed.from !== env.VELO || parsed.embedder !== env.EMBEDDER)
     parsed = {
       from: env.VELO,
+      embedder: env.EMBEDDER,
       config: parseConfig(env.VELO, {
         environment: env.ENVIRONMENT,
         upstreamBaseUrl: env.UPSTREAM_BASE_URL,
+        embedder: env.EMBEDDER,
       }),
     };
   return parsed.config;
@@ -80,6 +92,33 @@ function hmacOf(env: Env): ReturnType<typeof hmacWith> {
   if (!secret) throw new GatewayError("unavailable", "The secret KEY_PEPPER is not set.");
   if (signing?.secret !== secret) signing = { secret, hmac: hmacWith(secret) };
   return signing.hmac;
+}
+
+export function embedderInfo({ embedder }: Config): EmbedderInfo {
+  const { id, dimensions, kind, usdPerMillionTokens } = embedder;
+  return {
+    ...embedderProfile(id, dimensions),
+    dimensions,
+    space: kind === "built-in" ? builtInSpace() : id,
+    usdPerToken: usdPerMillionTokens === null ? embeddingPrice(id) : usdPerMillionTokens / 1e6,
+    inPlace: kind === "built-in",
+  };
+}
+
+export function embedOf({ embedder }: Config, env: Env): Embed {
+  if (embedder.kind === "built-in") return async (texts) => builtInEmbed(builtInEmbedder())(texts);
+  if (embedder.kind !== "openai") return workersAiEmbed(env.AI, embedder);
+  const apiKey = secretOf(env, embedder.apiKeyBinding);
+  return openAiEmbed(embedder, {
+    fetch: (url, init) => fetch(url, init),
+    wait: waitFor,
+    ...(apiKey !== null && { apiKey }),
+  });
+}
+
+function secretOf(env: Env, binding: string | null): string | null {
+  const secret = binding && (env as unknown as Readonly<Record<string, unknown>>)[binding];
+  return typeof secret === "string" && secret !== "" ? secret : null;
 }
 
 export function worldOf(
@@ -114,7 +153,6 @@ export function worldOf(
     now,
     wait: waitFor,
   };
-  const profile = embedderProfile(env.EMBEDDER);
   const ports: Ports = {
     config,
     isolate,
@@ -124,8 +162,8 @@ export function worldOf(
     waitUntil: (task) => ctx.waitUntil(task),
     hmac: async (parts) => hmacOf(env)(parts),
     bounded: (dependency, ms, call) => bounded(dependency, ms, call, now),
-    embedder: profile,
-    embed: (texts) => embed(env.AI, env.EMBEDDER, profile.dimensions, texts),
+    embedder: embedderInfo(config),
+    embed: embedOf(config, env),
     index: env.VECTORIZE,
     answers: {
       get: async (key) => (await (await env.STORE.get(key))?.text()) ?? null,
@@ -218,14 +256,12 @@ function bodyFor(call: ModelCall, target: string | undefined): ModelCall["raw"] 
 }
 
 function targetOf(upstream: UpstreamConfig, config: Config, env: Env): UpstreamTarget {
-  const secret = upstream.apiKeyBinding
-    ? (env as unknown as Readonly<Record<string, unknown>>)[upstream.apiKeyBinding]
-    : undefined;
+  const apiKey = secretOf(env, upstream.apiKeyBinding);
   return {
     name: upstream.name,
     baseUrl: upstream.baseUrl,
     timeouts: { firstByteMs: upstream.firstByteTimeoutMs, idleMs: config.deadlines.idleMs },
-    ...(typeof secret === "string" && secret !== "" && { apiKey: secret }),
+    ...(apiKey !== null && { apiKey }),
     ...(upstream.kind === "workers-ai" && {
       fetch: workersAiFetch(env.AI, {
         now: Date.now,

@@ -1,10 +1,9 @@
 // The pair scorer that the gateway brings along. It reads words by the built-in embedder whatever embedder the index has.
 // oxlint-disable-next-line typescript/triple-slash-reference
 /// <reference path="./modules.d.ts" />
-import embedderFile from "../../data/embedders/subword-768.bin";
 import scorerFile from "../../data/verifier/pairs.bin";
-import { unpackEmbedder } from "../policy/embedding/packed-embedder.ts";
 import { type PairScorer, unpackScorer } from "../policy/verifier/pair-scorer.ts";
+import { builtInEmbedder } from "./built-in-embedder.ts";
 
 let scorer: PairScorer | null | undefined;
 
@@ -13,17 +12,13 @@ let scorer: PairScorer | null | undefined;
  * raw distance, and `onFailure` is told.
  */
 export function builtInScorer(onFailure: () => void): PairScorer | null {
-  if (scorer === undefined) scorer = openScorer(scorerFile, embedderFile, onFailure);
+  if (scorer === undefined) scorer = openScorer(scorerFile, onFailure);
   return scorer;
 }
 
-export function openScorer(
-  scorerBytes: ArrayBuffer,
-  embedderBytes: ArrayBuffer,
-  onFailure: () => void,
-): PairScorer | null {
+function openScorer(scorerBytes: ArrayBuffer, onFailure: () => void): PairScorer | null {
   try {
-    const embedder = unpackEmbedder(new Uint8Array(embedderBytes));
+    const embedder = builtInEmbedder();
     return unpackScorer(new Uint8Array(scorerBytes), (text) => embedder.embed(text));
   } catch {
     onFailure();

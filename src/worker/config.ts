@@ -1,7 +1,19 @@
 // The configuration: one validated document. Unknown keys are refused with their path; secrets are bindings, never here.
 import { assertSafeWeights, weightsFor } from "../policy/reward.ts";
+import {
+  baseUrlOf,
+  ConfigError,
+  fail,
+  fields,
+  list,
+  number,
+  text,
+  texts,
+} from "./config-fields.ts";
+import { type EmbedderConfig, parseEmbedder } from "./embedder-config.ts";
 import { type RegionConfig } from "./regions.ts";
-import { checkBaseUrl } from "./upstream/target.ts";
+
+export { ConfigError };
 
 export interface ModelConfig {
   /** Name that callers use. */
@@ -51,37 +63,8 @@ export interface Config {
   readonly omega: number;
   /** The model that judges answers (satisfaction/judge.ts); null: only what rules can tell counts. */
   readonly judge: Route | null;
+  readonly embedder: EmbedderConfig;
 }
-
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-const fail = (path: string, expected: string): never => {
-  throw new ConfigError(`configuration: ${path} ${expected}`);
-};
-
-function fields(value: unknown, path: string, known: readonly string[]): Fields {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    return fail(path, "must be an object");
-  for (const key of Object.keys(value))
-    if (!known.includes(key)) fail(`${path}.${key}`, "is not a known setting");
-  return value as Fields;
-}
-const text = (value: unknown, path: string): string =>
-  typeof value === "string" && value !== "" ? value : fail(path, "must be a non-empty string");
-const texts = (value: unknown, path: string): readonly string[] =>
-  Array.isArray(value)
-    ? value.map((item, i) => text(item, `${path}[${i}]`))
-    : fail(path, "must be a list of strings");
-const number = (value: unknown, path: string, min: number, max: number): number =>
-  typeof value === "number" && value >= min && value <= max
-    ? value
-    : fail(path, `must be a number from ${min} to ${max}`);
-const list = (value: unknown, path: string): readonly unknown[] =>
-  Array.isArray(value) && value.length > 0 ? value : fail(path, "must be a non-empty list");
 
 const HINTS = ["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me"] as const;
 
@@ -153,15 +136,6 @@ function parseUpstream(value: unknown, path: string, environment: string): Upstr
   };
 }
 
-/** Local addresses are for a model server on the developer's own machine. */
-function baseUrlOf(value: unknown, path: string, environment: string): string {
-  try {
-    return checkBaseUrl(text(value, path), { allowLocal: environment === "local" });
-  } catch (error) {
-    return fail(path, `is not usable: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
 export const DEFAULT_REGIONS: readonly RegionConfig[] = [
   { name: "us", hosts: [], route: "us", continents: ["NA", "SA"], locationHint: "enam", shards: 1 },
   { name: "eu", hosts: [], route: "eu", continents: ["EU", "AF"], locationHint: "weur", shards: 1 },
@@ -211,12 +185,17 @@ const DEMO: UpstreamConfig = {
 /**
  * Parses the document, or gives the embedded defaults.
  * @param document the `VELO` variable: an object, or JSON text
- * @param overrides `UPSTREAM_BASE_URL` puts one OpenAI-compatible upstream in place of the default
+ * @param overrides `UPSTREAM_BASE_URL` puts one OpenAI-compatible upstream in place of the default; `EMBEDDER` names the
+ *   embedder
  * @throws ConfigError with the path of the first wrong setting
  */
 export function parseConfig(
   document: unknown,
-  overrides: { readonly environment: string; readonly upstreamBaseUrl?: string | undefined },
+  overrides: {
+    readonly environment: string;
+    readonly upstreamBaseUrl?: string | undefined;
+    readonly embedder?: string | undefined;
+  },
 ): Config {
   let value = document ?? {};
   if (typeof value === "string") {
@@ -234,6 +213,7 @@ export function parseConfig(
     "epsilon",
     "omega",
     "judge",
+    "embedder",
   ]);
   const deadlines = fields(root["deadlines"] ?? {}, "VELO.deadlines", [
     "embedMs",
@@ -305,6 +285,7 @@ export function parseConfig(
     epsilon: number(root["epsilon"] ?? 0.02, "VELO.epsilon", 0, 0.2),
     omega: safeOmega(number(root["omega"] ?? 0.1, "VELO.omega", 0.001, 10)),
     judge: root["judge"] === undefined ? null : parseJudge(root["judge"], upstreams),
+    embedder: parseEmbedder(overrides.embedder, root["embedder"], overrides.environment),
   };
 }
 

@@ -6,9 +6,10 @@ import { languageOf } from "../policy/cache/language.ts";
 import { type Decision } from "../policy/decide.ts";
 import { type Experience, type Outcome } from "../policy/experience.ts";
 import { encodeHalf } from "../policy/half.ts";
-import { EMBEDDING_SIZE, type Observation, type Policy } from "../policy/network/policy.ts";
+import { type Observation, type Policy } from "../policy/network/policy.ts";
 import { RESOLVER_VERSION, obstacleOf } from "../policy/cache/resolver.ts";
 import { type ModelConfig } from "./config.ts";
+import { type EmbedderInfo } from "./lookup/embedder.ts";
 import { type StoredAnswer } from "./lookup/entries.ts";
 import { type LookUp } from "./lookup/look-up.ts";
 import { type Examination } from "./satisfaction/plan.ts";
@@ -28,7 +29,7 @@ export interface DecisionRecord {
   readonly model: string;
   readonly stream: boolean;
   readonly question: string;
-  readonly embedder: string;
+  readonly embedder: EmbedderInfo;
   result: CacheResult;
   reason: string;
   lookUp: LookUp | null;
@@ -101,7 +102,7 @@ export function experienceOf(record: DecisionRecord, omega: number): Experience 
     sub: executedOf(record, decision),
     policyVersion: policy.version,
     resolverVersion: RESOLVER_VERSION,
-    embedder: record.embedder,
+    embedder: record.embedder.id,
     ...(Number.isFinite(nearest) && { nearest }),
     share: record.tenant.settings.shareExperiences,
     usedRows: decision.selected && record.served ? [decision.selected.id] : [],
@@ -193,10 +194,10 @@ function overheadOf(record: DecisionRecord): number {
       storeReads: (record.lookUp === null ? 0 : 1) + (record.result === "HIT-SEMANTIC" ? 1 : 0),
       storeWrites: isNew ? 1 : 0,
       vectorQueries: callsOf(record, "vectors"),
-      dimensions: EMBEDDING_SIZE,
+      dimensions: record.embedder.dimensions,
       embeddedTokens: callsOf(record, "embed") * estimateTokens(record.question),
     },
-    record.embedder,
+    record.embedder.usdPerToken,
   );
   return operationsUsd + embeddingUsd;
 }
@@ -205,9 +206,8 @@ function overheadOf(record: DecisionRecord): number {
 function lookUpUsdOf(record: DecisionRecord): Pick<Outcome, "lookUpUsd"> {
   if (record.tenant.settings.serve !== "semantic" || callsOf(record, "embed") === 0) return {};
   const tokens = estimateTokens(record.question);
-  return {
-    lookUpUsd: costOfLookUp(callsOf(record, "vectors"), EMBEDDING_SIZE, tokens, record.embedder),
-  };
+  const { dimensions, usdPerToken } = record.embedder;
+  return { lookUpUsd: costOfLookUp(callsOf(record, "vectors"), dimensions, tokens, usdPerToken) };
 }
 
 const callsOf = ({ lookUp }: DecisionRecord, hop: string): number =>

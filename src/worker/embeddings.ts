@@ -7,9 +7,6 @@ import { parseEmbeddingsRequest, renderEmbeddings, requireTexts } from "./openai
 import { GatewayError } from "./openai/errors.ts";
 import { estimateTokens } from "./upstream/notes.ts";
 
-/** Texts per call of the embedder. */
-const BATCH = 100;
-
 export async function embeddings(world: World): Promise<Response> {
   const { request, ports } = world;
   const key = await authenticate(request.headers, "infer", world.auth);
@@ -31,11 +28,8 @@ export async function embeddings(world: World): Promise<Response> {
         `'dimensions' must be ${ports.embedder.dimensions} for this model.`,
         { param: "dimensions" },
       );
-    const vectors: Float32Array[] = [];
-    for (let i = 0; i < texts.length; i += BATCH)
-      vectors.push(...(await embedAll(world, texts.slice(i, i + BATCH))));
     return Response.json(
-      renderEmbeddings(vectors, {
+      renderEmbeddings(await embedAll(world, texts), {
         model: parsed.model,
         encodingFormat: parsed.encodingFormat,
         promptTokens: texts.reduce((sum, text) => sum + estimateTokens(text), 0),

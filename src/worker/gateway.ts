@@ -190,7 +190,7 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
       model: chat.model,
       stream: chat.stream,
       question: cached.question,
-      embedder: ports.embedder.id,
+      embedder: ports.embedder,
       result: "MISS",
       reason: "",
       lookUp: null,
@@ -238,7 +238,7 @@ async function placeInCache(
       region: region.name,
       user: typeof body["user"] === "string" ? body["user"] : null,
       callerNamespace: controls.namespace,
-      embedder: ports.embedder.id,
+      embedder: ports.embedder.space,
       locale: localeOf(request.headers.get("accept-language")),
       body,
     });

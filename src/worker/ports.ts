@@ -5,6 +5,7 @@ import { type Policy } from "../policy/network/policy.ts";
 import { type PairScorer } from "../policy/verifier/pair-scorer.ts";
 import { type Config, type ModelConfig, type UpstreamConfig } from "./config.ts";
 import { type Isolate } from "./isolate.ts";
+import { type Embed, type EmbedderInfo } from "./lookup/embedder.ts";
 import { type AnswerStore } from "./lookup/entries.ts";
 import { type VectorQuery } from "./lookup/vectors.ts";
 import { type PolicyStatus } from "./published-policy.ts";
@@ -36,14 +37,8 @@ export interface Ports {
     ms: number,
     call: () => Promise<T>,
   ) => Promise<Hop<T>>;
-  readonly embedder: {
-    readonly id: string;
-    readonly dimensions: number;
-    readonly coldStartDistance: number;
-    readonly noteDistance: number;
-  };
-  /** Unit vectors, one per text, in order. */
-  readonly embed: (texts: readonly string[]) => Promise<readonly Float32Array[]>;
+  readonly embedder: EmbedderInfo;
+  readonly embed: Embed;
   readonly index: VectorQuery;
   readonly answers: AnswerStore;
   readonly link: (region: RegionConfig, tenant: string) => RegionLink;

@@ -14,7 +14,7 @@ export const PRICES = {
   vectorDimensionQueried: 0.01 / 1e6,
   vectorDimensionStoredMonth: 0.05 / 100e6,
   /** Per token; the dearest of the embedders offered, where a model's own price is not listed here. */
-  embeddingToken: { "@cf/baai/bge-m3": 0.012 / 1e6, other: 0.067 / 1e6 },
+  embeddingToken: { "velo/subword-768": 0, "@cf/baai/bge-m3": 0.012 / 1e6, other: 0.067 / 1e6 },
 } as const;
 
 /**
@@ -38,7 +38,7 @@ export interface Operations {
 /** Cost of the operations without the embedding, and of the embedding. */
 export function costOfOperations(
   operations: Operations,
-  embedder: string,
+  usdPerToken: number,
 ): { readonly operationsUsd: number; readonly embeddingUsd: number } {
   return {
     operationsUsd:
@@ -49,7 +49,7 @@ export function costOfOperations(
       operations.vectorQueries * operations.dimensions * PRICES.vectorDimensionQueried +
       operations.objectRequests * PRICES.objectRequest +
       operations.rowsWritten * PRICES.objectRowWritten,
-    embeddingUsd: operations.embeddedTokens * tokenPrice(embedder),
+    embeddingUsd: operations.embeddedTokens * usdPerToken,
   };
 }
 
@@ -58,10 +58,11 @@ export const costOfLookUp = (
   queries: number,
   dimensions: number,
   tokens: number,
-  embedder: string,
-): number => queries * dimensions * PRICES.vectorDimensionQueried + tokens * tokenPrice(embedder);
+  usdPerToken: number,
+): number => queries * dimensions * PRICES.vectorDimensionQueried + tokens * usdPerToken;
 
-const tokenPrice = (embedder: string): number =>
+/** US dollars per token, of an embedder that the configuration gives no price of its own. */
+export const embeddingPrice = (embedder: string): number =>
   embedder in PRICES.embeddingToken
     ? PRICES.embeddingToken[embedder as keyof typeof PRICES.embeddingToken]
     : PRICES.embeddingToken.other;

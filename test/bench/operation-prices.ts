@@ -1,5 +1,5 @@
 // What counted operations cost per million requests, in US dollars (src/worker/prices.ts).
-import { costOfOperations, PRICES } from "../../src/worker/prices.ts";
+import { costOfOperations, embeddingPrice, PRICES } from "../../src/worker/prices.ts";
 
 export const EMBEDDER = "@cf/google/embeddinggemma-300m";
 export const DIMENSIONS = 768;
@@ -34,7 +34,7 @@ export function costPerMillion(
       rowsWritten: count(counts, "rowsWritten"),
       cpuMs,
     },
-    EMBEDDER,
+    embeddingPrice(EMBEDDER),
   );
   const rowsReadUsd = count(counts, "rowsRead") * PRICES.objectRowRead;
   return {

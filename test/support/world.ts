@@ -228,6 +228,9 @@ export class World {
       bounded: (dependency, ms, call) => this.#bounded(dependency, ms, call, wait),
       embedder: {
         id: "test/embedder",
+        space: "test/embedder",
+        usdPerToken: 0.067 / 1e6,
+        inPlace: false,
         dimensions: this.dimensions,
         // Cosine 0.94 and 0.55.
         coldStartDistance: 0.35,

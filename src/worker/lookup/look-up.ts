@@ -3,7 +3,7 @@
 import { mergeFresh } from "../../durable/candidates.ts";
 import { type Candidate } from "../../policy/cache/candidate.ts";
 import { type CacheControls } from "../cache-controls.ts";
-import { type Ports } from "../ports.ts";
+import { type Hop, type Ports } from "../ports.ts";
 import { type RegionDesk, type RegionLink } from "../reports.ts";
 import { type Eligibility } from "./eligibility.ts";
 import { type StoredAnswer, readAnswer } from "./entries.ts";
@@ -97,15 +97,10 @@ export async function lookUp(request: LookUpRequest, ports: Ports): Promise<Look
   const semantically = async (): Promise<Neighbourhood> => {
     // The embedding is wanted even under no-cache: the new answer's row is stored with it.
     if (request.eligibility.level !== "semantic") return UNSEEN;
-    const embedded = await ports.bounded(
-      "embed",
+    const embedded = await embedQuestion(
+      request.question,
       Math.min(ports.config.deadlines.embedMs, remaining()),
-      () =>
-        hedged(
-          () => ports.embed([request.question]),
-          ports.config.deadlines.hedgeEmbedMs,
-          ports.wait,
-        ),
+      ports,
     );
     note("embed", embedded);
     const embedding = embedded.ok ? embedded.value[0] : undefined;
@@ -137,6 +132,24 @@ export async function lookUp(request: LookUpRequest, ports: Ports): Promise<Look
   await syncing;
   const current = desk.isCurrent(ports.now());
   return { exact: first, embedding, candidates, current, hops, failures };
+}
+
+/** What is computed here needs no deadline, no second try, and no breaker that one odd text after another could open. */
+async function embedQuestion(
+  question: string,
+  ms: number,
+  ports: Ports,
+): Promise<Hop<readonly Float32Array[]>> {
+  const embed = () => ports.embed([question]);
+  if (!ports.embedder.inPlace)
+    return await ports.bounded("embed", ms, () =>
+      hedged(embed, ports.config.deadlines.hedgeEmbedMs, ports.wait),
+    );
+  try {
+    return { ok: true, value: await embed(), ms: 0 };
+  } catch {
+    return { ok: false, reason: "error", ms: 0 };
+  }
 }
 
 interface Neighbourhood extends Pick<LookUp, "embedding" | "candidates"> {
