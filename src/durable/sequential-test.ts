@@ -37,10 +37,13 @@ const evidence = (counts: readonly number[], factor: (bin: number, bet: number) 
   );
 
 /** ln of the mean over bets of their wealth, of which `logWealth` gives the logarithm. */
-export function mixedBets(logWealth: (bet: number) => number): number {
-  const logs = BETS.map(logWealth);
+export function mixedBets(
+  logWealth: (bet: number) => number,
+  bets: readonly number[] = BETS,
+): number {
+  const logs = bets.map(logWealth);
   const most = Math.max(...logs);
-  return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0) / BETS.length);
+  return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0) / bets.length);
 }
 
 /** Of the normal mixture: bounds are tightest at about 40 times as many observations. */
@@ -54,6 +57,19 @@ export function meanRadius(n: number, alpha: number): number {
   if (n === 0) return 1;
   const v = n / 4 + RHO;
   return Math.min(1, Math.sqrt(v * Math.log(v / (RHO * alpha ** 2))) / n);
+}
+
+/** Of `runningRadius`: tightest at about a hundred observations. */
+const RHO_SQUARED = 0.08;
+
+/**
+ * How far an estimate is from the truth, at whatever moment one looks, with a probability of at most alpha once there are
+ * enough observations for their variance to be known. Asymptotic confidence sequence (Waudby-Smith et al. 2024,
+ * "Time-uniform central limit theory", Theorem 2.2), for an estimate of standard error `error` that rests on n observations.
+ */
+export function runningRadius(n: number, error: number, alpha: number): number {
+  const v = n * RHO_SQUARED;
+  return error * Math.sqrt(2 * (1 + 1 / v) * Math.log(Math.sqrt(v + 1) / alpha));
 }
 
 export const total = (counts: readonly number[]): number => counts.reduce((sum, n) => sum + n, 0);

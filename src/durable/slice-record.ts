@@ -8,6 +8,7 @@ import { DISCOUNT, type Reading, reuseOf, toldOf } from "./evidence.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { evidenceAbove, total } from "./sequential-test.ts";
 import {
+  evidenceOfMore,
   type Judged,
   judgedCount,
   MIN_PROBABILITY,
@@ -84,7 +85,7 @@ const MAX_POOL = 400;
 /** A false alarm comes once in more than so many labels; the test looks for odds of a wrong answer thrice as high. */
 const ALARM = Math.log(2_000);
 const ODDS = 3;
-/** ln(1 / alpha) to close for complaints, as in `wrongShare`. */
+/** ln(1 / alpha) to close, as in the lower bound of `wrongShare`. */
 const CLOSE = Math.log(40);
 
 export const NEW_SLICE: SliceRecord = {
@@ -262,13 +263,14 @@ function refreshed(
 
 function reasonToClose(record: SliceRecord, traffic: Traffic, limits: SliceLimits): string | null {
   const { requests, hits } = trafficSince(record, traffic);
-  const { low } = wrongShare(record.served);
+  const isAbove = (share: number): boolean =>
+    share < 1 && evidenceOfMore(record.served, share) >= CLOSE;
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-  if (low > limits.deltaHit)
-    return `at least ${percent(low)} of the hits are wrong, ${percent(limits.deltaHit)} are accepted`;
-  const perRequest = (low * hits) / Math.max(1, requests);
-  if (perRequest > limits.deltaRequest)
-    return `at least ${percent(perRequest)} of the requests get a wrong hit, ${percent(limits.deltaRequest)} are accepted`;
+  const least = (): number => wrongShare(record.served).low;
+  if (isAbove(limits.deltaHit))
+    return `at least ${percent(least())} of the hits are wrong, ${percent(limits.deltaHit)} are accepted`;
+  if (isAbove((limits.deltaRequest * requests) / Math.max(1, hits)))
+    return `at least ${percent((least() * hits) / requests)} of the requests get a wrong hit, ${percent(limits.deltaRequest)} are accepted`;
   const complaints = Math.min(record.complaints, hits);
   if (evidenceAbove([hits - complaints, complaints], [0, 1], limits.deltaHit) >= CLOSE)
     return `users called ${complaints} of ${hits} hits wrong`;

@@ -26,6 +26,8 @@ export const MIN_PROBABILITY = 0.02;
 /** Class i holds weights in (2^-(i+1)/8, 2^-i/8]; the last one reaches 0.02. */
 const CLASSES = 46;
 const ALPHA = 0.025;
+/** The careful ones are for thousands of labels. */
+const BETS = [0.01, 0.03, 0.1, 0.3, 0.9];
 
 /** @param p probability with which the hit was chosen to be examined; `MIN_PROBABILITY` for all counts them alike */
 export function withJudgement(judged: Judged, correct: 0 | 1, p: number, count = 1): Judged {
@@ -42,24 +44,28 @@ export const judgedCount = ({ right, wrong }: Judged): number =>
   [...right, ...wrong].reduce((sum, n) => sum + n, 0);
 
 /** ln of the evidence that the share lies above `limit`; wrong answers count with the least weight of their class. */
-function evidenceOfMore(judged: Judged, limit: number): number {
-  return mixedBets((bet) =>
-    sumOver(judged, (isWrong, place) =>
-      isWrong
-        ? Math.log1p((bet * leastWeight(place) * (1 - limit)) / limit)
-        : Math.log1p(-bet * mostWeight(place)),
-    ),
+export function evidenceOfMore(judged: Judged, limit: number): number {
+  return mixedBets(
+    (bet) =>
+      sumOver(judged, (isWrong, place) =>
+        isWrong
+          ? Math.log1p((bet * leastWeight(place) * (1 - limit)) / limit)
+          : Math.log1p(-bet * mostWeight(place)),
+      ),
+    BETS,
   );
 }
 
 /** The same for a share below `limit`; right answers count with the least weight of their class. */
 function evidenceOfLess(judged: Judged, limit: number): number {
-  return mixedBets((bet) =>
-    sumOver(judged, (isWrong, place) =>
-      isWrong
-        ? Math.log1p(-bet * mostWeight(place))
-        : Math.log1p((bet * leastWeight(place) * limit) / (1 - limit)),
-    ),
+  return mixedBets(
+    (bet) =>
+      sumOver(judged, (isWrong, place) =>
+        isWrong
+          ? Math.log1p(-bet * mostWeight(place))
+          : Math.log1p((bet * leastWeight(place) * limit) / (1 - limit)),
+      ),
+    BETS,
   );
 }
 
