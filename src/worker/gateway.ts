@@ -20,6 +20,7 @@ import { type LookUp, answerOfRow, lookUp } from "./lookup/look-up.ts";
 import { type ChatRequest } from "./openai/chat.ts";
 import { GatewayError } from "./openai/errors.ts";
 import { type ModelCall, type Ports } from "./ports.ts";
+import { notesFor, notesShareOf } from "./notes-for.ts";
 import { type RegionConfig, regionObjectName } from "./regions.ts";
 import { type RegionDesk, type RegionLink } from "./reports.ts";
 import { type Asker, askerOf } from "./satisfaction/asked-again.ts";
@@ -117,13 +118,9 @@ export async function answerChat(request: GatewayRequest, ports: Ports): Promise
     return byModel(life, "MISS", unfit ?? "answer-gone");
   }
   if (decision?.handling === "C" && barrier === null) {
-    const notes = await Promise.all(
-      decision.notes.map((row) =>
-        answerOfRow(row, { scope: life.scope!, receivedAt: life.startedAt }, ports),
-      ),
-    );
-    const usable = notes.filter((note) => note !== null);
-    if (usable.length > 0) return byModel(life, "AUGMENTED", "", usable);
+    const notes = await notesFor(life, decision);
+    if (notes.length > 0) return byModel(life, "AUGMENTED", "", notes);
+    return byModel(life, "MISS", record.notes?.arm === "B" ? "notes-control" : "answer-gone");
   }
   const reason =
     barrier ??
@@ -163,7 +160,7 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
     desk,
     link: ports.link(region, key.tenant.id),
   };
-  const again = aside(ports, false, () => isRegenerate(asking));
+  const again = aside(ports, false, () => isRegenerate({ ...asking, headers: request.headers }));
   return {
     ...asking,
     request,
@@ -204,6 +201,8 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
       upstream: null,
       overheadMs: 0,
       examination: null,
+      notes: null,
+      noteRows: [],
     },
   };
 }
@@ -372,7 +371,7 @@ async function propose(life: Life, found: LookUp, serve: boolean): Promise<Decis
     // Observe mode decides as if it could serve, so that it can report what it would have done.
     allow: {
       serve: serve || settings.serve === "observe",
-      augment: settings.augment && !life.desk.switches.augmentOff,
+      augment: notesShareOf(life) > 0,
     },
   });
 }

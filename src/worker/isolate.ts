@@ -1,5 +1,6 @@
 // What one isolate remembers between requests. It serves many tenants: every key begins with the tenant or is a hash
 // that covers it, and nothing here belongs to a single request.
+import { type NotesArm } from "../policy/experience.ts";
 import { type VerifiedKey } from "../durable/tenant.ts";
 import { AnswerMemory } from "./lookup/entries.ts";
 import { RegionDesk } from "./reports.ts";
@@ -19,6 +20,8 @@ export interface RecentDecision {
   readonly id: string;
   readonly at: number;
   readonly row: LabelledRow | null;
+  /** Its part in the trial of notes. */
+  readonly notes?: NotesArm;
 }
 
 export interface Readiness {
@@ -49,7 +52,10 @@ export class Isolate {
   desk(object: string): RegionDesk {
     let desk = this.#desks.get(object);
     if (desk === undefined) {
-      desk = new RegionDesk(() => this.answers.clear());
+      desk = new RegionDesk(() => {
+        this.answers.clear();
+        this.asks.clear();
+      });
       this.#desks.set(object, desk);
     }
     return desk;

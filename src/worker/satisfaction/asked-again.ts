@@ -53,8 +53,9 @@ export class RecentAsks {
     this.#asks.delete(asker.id);
     this.#asks.set(asker.id, after);
     this.#size += after.length - before.length;
+    // Askers lie in the order in which they were last heard of.
     for (const [oldest, asks] of this.#asks) {
-      if (this.#size <= MAX_ASKS) break;
+      if (this.#size <= MAX_ASKS && ask.at - asks.at(-1)!.at <= NEAR_MS) break;
       this.#asks.delete(oldest);
       this.#size -= asks.length;
     }
@@ -97,6 +98,11 @@ export class RecentAsks {
       this.#complaints.delete(oldest);
     }
     return true;
+  }
+
+  clear(): void {
+    this.#asks.clear();
+    this.#size = 0;
   }
 
   get size(): number {

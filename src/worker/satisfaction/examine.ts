@@ -33,7 +33,8 @@ export function examineServed(life: Life, served: StoredAnswer | Answer, keep: K
     await life.ports.wait(AFTER_MS);
     const fresh = await askPlain(life);
     if (fresh.answer === null) return note(life, { ...fresh, verdict: "unsure", by: "shadow" });
-    const found = await compared(life, served.text, fresh.answer.text);
+    const compare = plan.row === null ? comparedBothWays : compared;
+    const found = await compare(life, served.text, fresh.answer.text);
     note(life, { ...found, costUsd: found.costUsd + fresh.costUsd });
     // Until the row has learnt from this label it would be served for the same words again.
     if (found.verdict === "wrong" || plan.row === null) return keep(life, fresh.answer);
@@ -62,10 +63,34 @@ interface Finding {
   readonly why: string;
   readonly by: "judge" | "shadow";
   readonly costUsd: number;
+  /** Whether the other answer is acceptable, where that was asked too. */
+  readonly plain?: 0 | 1;
+}
+
+/**
+ * An answer with notes and one without: neither is the reference, since notes may have made it better. Rules that find
+ * them different say nothing for either, and count as nothing gained.
+ */
+async function comparedBothWays(life: Life, noted: string, plain: string): Promise<Finding> {
+  const one = await compared(life, noted, plain, "differ");
+  if (one.verdict === "unsure") return one;
+  if (one.by === "shadow") return { ...one, plain: one.verdict === "right" ? 1 : 0 };
+  const other = await compared(life, plain, noted, "differ");
+  const costUsd = one.costUsd + other.costUsd;
+  if (other.verdict === "unsure") return { ...other, costUsd };
+  const differ = compareAnswers(noted, plain);
+  return differ.verdict === "wrong" && one.verdict === "right" && other.verdict === "right"
+    ? { ...one, verdict: "unsure", why: `both accepted against ${differ.why}`, costUsd }
+    : { ...one, costUsd, plain: other.verdict === "right" ? 1 : 0 };
 }
 
 /** Rules first: what they are sure is right needs no judge, and what they are sure is wrong no judge talks away. */
-async function compared(life: Life, served: string, fresh: string): Promise<Finding> {
+async function compared(
+  life: Life,
+  served: string,
+  fresh: string,
+  rulesSay: "wrong" | "differ" = "wrong",
+): Promise<Finding> {
   const { ports, request } = life;
   const { judge } = ports.config;
   const rules = { ...compareAnswers(served, fresh), by: "shadow", costUsd: 0 } as const;
@@ -75,13 +100,13 @@ async function compared(life: Life, served: string, fresh: string): Promise<Find
   const texts = { request: asked.join("\n"), served, fresh };
   const { correct, why, costUsd } = await askJudge(texts, judge, request.key.tenant.id, ports);
   const verdict = correct === null ? "unsure" : correct === 1 ? "right" : "wrong";
-  if (rules.verdict === "wrong" && verdict === "right")
+  if (rulesSay === "wrong" && rules.verdict === "wrong" && verdict === "right")
     return { verdict: "unsure", why: `${why} against ${rules.why}`, by: "judge", costUsd };
   return { verdict, why, by: "judge", costUsd };
 }
 
 /** The finding as a label. Money that bought none is reported all the same: the budget is of money. */
-function note(life: Life, { verdict, why, by, costUsd }: Finding): void {
+function note(life: Life, { verdict, why, by, costUsd, plain }: Finding): void {
   const { desk, link, ports, record } = life;
   const { row, reuse, probability } = record.examination!;
   const { counts } = ports.isolate.examinations;
@@ -103,6 +128,8 @@ function note(life: Life, { verdict, why, by, costUsd }: Finding): void {
           ...(row && labelledRow(row, record.decision)),
           reuse,
           samplingProbability: probability,
+          ...(record.notes !== null &&
+            plain !== undefined && { notes: record.notes, noteRows: record.noteRows, plain }),
         }
       : costUsd > 0
         ? { ...about, correct: 1, weight: 0 }

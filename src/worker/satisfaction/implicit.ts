@@ -12,6 +12,7 @@ export type Asking = Pick<
   "scope" | "ansId" | "question" | "controls" | "ports" | "desk" | "link"
 > & {
   readonly asker: Asker;
+  readonly headers: Headers;
 };
 
 /**
@@ -19,8 +20,8 @@ export type Asking = Pick<
  * one of them wants another answer. Returns whether the cache must stay out of this request.
  */
 export function isRegenerate(asking: Asking): boolean {
-  const { asker, ansId, controls, ports, scope } = asking;
-  if (scope === null || controls.onlyIfCached) return false;
+  const { asker, ansId, controls, headers, ports, scope } = asking;
+  if (scope === null || controls.onlyIfCached || isRetry(headers)) return false;
   if (!asker.isPerson && !controls.noCache) return false;
   const earlier = ports.isolate.asks.same(asker, ansId, ports.now());
   if (earlier === null) return false;
@@ -31,7 +32,10 @@ export function isRegenerate(asking: Asking): boolean {
 }
 
 /** The same thing in other words, soon after the cache had answered: the earlier ask, whose answer did not do. */
-export function earlierWording(asking: Asking, embedding: Float32Array | null): Ask | null {
+export function earlierWording(
+  asking: Omit<Asking, "headers">,
+  embedding: Float32Array | null,
+): Ask | null {
   const { asker, ansId, controls, ports, scope, question } = asking;
   if (scope === null || embedding === null || !(asker.isPerson || controls.noCache)) return null;
   const asked = { ansId, question, embedding, scope: scopeKey(scope) };
@@ -40,7 +44,14 @@ export function earlierWording(asking: Asking, embedding: Float32Array | null): 
   return earlier;
 }
 
-function complain({ asker, desk, link, ports, scope }: Asking, earlier: Ask): void {
+/** What the OpenAI clients send when they repeat a request whose answer was lost on the way. */
+const isRetry = (headers: Headers): boolean =>
+  Number(headers.get("x-stainless-retry-count") ?? 0) > 0;
+
+function complain(
+  { asker, desk, link, ports, scope }: Omit<Asking, "headers">,
+  earlier: Ask,
+): void {
   // Two users who ask again take a row out of service; one who does so twice is still one.
   const about = earlier.row?.rowId ?? earlier.decision;
   if (desk.switches.learnOff || !ports.isolate.asks.isFirst(asker, about)) return;

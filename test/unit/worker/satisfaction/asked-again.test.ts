@@ -112,6 +112,14 @@ describe("the same question again", () => {
     expect([second!.rowId, others]).toEqual([first!.rowId, []]);
   });
 
+  test("of a client that repeats what it lost on the way is no complaint", async () => {
+    const { ask, labels } = await world();
+    await ask(REPHRASED, ann);
+    const retry = await ask(REPHRASED, { ...ann, headers: { "x-stainless-retry-count": "1" } });
+    expect(retry.headers.get("x-velo-cache")).toBe("HIT-SEMANTIC");
+    expect(await labels()).toEqual([]);
+  });
+
   test("gets no 504 where the caller wants the cache only", async () => {
     const { ask } = await world();
     await ask(REPHRASED, ann);
@@ -191,6 +199,22 @@ describe("what is remembered", () => {
     expect(asks.size).toBe(1_000);
     expect(asks.same(askerOf("t", "k", "ann"), "a9", 10)).toBeNull();
     expect(asks.same(askerOf("t", "k", "user4999"), "a", 5_000)).not.toBeNull();
+  });
+
+  test("is forgotten after ten minutes, by the next one who asks, and when the region purges", async () => {
+    const asks = new RecentAsks();
+    asks.note(askerOf("t", "k", "ann"), ask("a", 0));
+    asks.note(askerOf("t", "k", "bob"), ask("a", 600_000));
+    expect(asks.size).toBe(2);
+    asks.note(askerOf("t", "k", "bob"), ask("a", 600_001));
+    expect(asks.size).toBe(2);
+    const { ask: asked, world: rig } = await world();
+    await asked(REPHRASED, ann);
+    expect(rig.isolate.asks.size).toBe(1);
+    rig.region().epoch++;
+    await rig.clock.advance(61_000);
+    await asked(CAPITAL);
+    expect(rig.isolate.asks.size).toBe(0);
   });
 
   test("belongs to a tenant, and a user is no key of the same name", () => {
