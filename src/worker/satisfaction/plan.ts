@@ -41,11 +41,13 @@ export function planExamination(life: Life): Examination | null {
     drawn: ports.random() < probability,
   });
   if (record.result === "HIT-SEMANTIC" || record.result === "AUGMENTED") {
+    if (desk.mayNotLabel(record.tenant.id)) return null;
     const row = record.result === "HIT-SEMANTIC" ? record.decision.selected : null;
     const { examine } = desk.ordersOf(sliceOf(record.tenant.id, languageOf(question)));
     const share = servedShare(row, verdictOf(row), examine);
     return { kind: "shadow", row, reuse: "served", ...drawnWith(share) };
   }
+  // Free of charge where rules can tell, so that a closed slice opens again though nothing is left to spend (examine.ts).
   if (record.result !== "MISS") return null;
   const near = nearMiss(life, record.decision);
   if (near === null) return null;
@@ -57,16 +59,12 @@ export function planExamination(life: Life): Examination | null {
 
 function mayExamine(life: Life): boolean {
   const { controls, desk, eligibility, ports, request } = life;
-  const { tenant, settings } = {
-    tenant: request.key.tenant.id,
-    settings: request.key.tenant.settings,
-  };
+  const { settings } = request.key.tenant;
   if (!settings.examine || eligibility.level !== "semantic") return false;
   // Who does not want an answer kept does not want it shown to a judge either.
   if (!eligibility.store || controls.noStore) return false;
   const { cacheOff, learnOff } = desk.switches;
-  if (cacheOff || learnOff || desk.mayNotLabel(tenant) || !desk.isCurrent(ports.now()))
-    return false;
+  if (cacheOff || learnOff || !desk.isCurrent(ports.now())) return false;
   if (ports.isolate.examinations.running >= MAX_AT_ONCE) return false;
   // In a user's own scope such questions may be cached; they go nowhere else.
   return (

@@ -212,6 +212,29 @@ describe("a semantic hit", () => {
 });
 
 describe("what fails costs a label and nothing else", () => {
+  test("a memory of asks and a plan that throw are none of the caller's business", async () => {
+    const { world, key } = await examinedWorld();
+    const broken = (): never => {
+      throw new Error("broken");
+    };
+    world.isolate.asks.same = broken;
+    world.isolate.asks.near = broken;
+    world.isolate.asks.note = broken;
+    Object.defineProperty(world.isolate.examinations, "running", { get: broken });
+    const ask = { key: key(), body: { user: "ann" } };
+    const hit = await world.ask(REPHRASED, ask);
+    expect([hit.status, hit.headers.get("x-velo-cache"), hit.text]).toEqual([
+      200,
+      "HIT-SEMANTIC",
+      "Paris",
+    ]);
+    const miss = await world.ask("Why is the sky blue?", ask);
+    expect([miss.status, miss.text]).toEqual([200, "Paris"]);
+    await world.settleAll();
+    expect(world.reported.labels).toEqual([]);
+    expect(world.isolate.counters.cacheErrors).toBeGreaterThan(0);
+  });
+
   test.each([
     ["the model is down", { error: new Error("connection refused") }, "model-error"],
     ["the model takes 20 s", { text: "Paris", firstByteMs: 20_000 }, "model-timeout"],
@@ -307,6 +330,24 @@ describe("a row that was nearly served", () => {
     await world.ask(REPHRASED, { key: key({ serve: "observe" }) });
     await world.settleAll();
     expect(world.reported.labels).toMatchObject([{ correct: 1, reuse: "withheld" }]);
+  });
+
+  test("is compared by rules alone when the label budget is used up: that costs nothing, and a closed slice can open again", async () => {
+    for (const [fresh, labels] of [
+      ["paris.", [{ source: "shadow", correct: 1 }]],
+      ["The capital is Paris, on the Seine.", []],
+    ] as const) {
+      const rig = await examinedWorld({ withJudge: true });
+      const { world, key, callsOf } = rig;
+      world.region().orders = { labelsPaused: ["acme"], slicesOff: ["acme/en"] };
+      await world.clock.advance(61_000);
+      rig.model = () => ({ text: fresh });
+      await world.ask(REPHRASED, { key: key() });
+      await world.settleAll();
+      expect(callsOf("second")).toEqual([]);
+      expect(world.reported.labels).toMatchObject(labels);
+      expect(world.reported.labels).toHaveLength(labels.length);
+    }
   });
 
   test("whose answer is gone gives no label", async () => {
