@@ -137,7 +137,7 @@ export class RegionCore {
       totals: this.#totals,
       recent: this.#recent,
       rollout: rolloutView(this.state.value.rollout, this.#ports.settings.rollout),
-      slices: this.#book.slices.views(),
+      slices: this.#book.slices.views(this.#ports.now()),
       labelBudgets: this.#book.slices.accounts.views(this.#ports.now()),
     };
   }
@@ -325,7 +325,7 @@ export class RegionCore {
       ...this.#queue.fresh.after(freshCursor, this.#ledger.last, tombstones),
       tombstones: tombstones.filter(({ until }) => until > now).map(({ id }) => id),
       ...(distances && knots && { distances: { embedder: distances.embedder, knots } }),
-      ...this.#book.slices.orders(now),
+      ...this.#book.slices.orders(now, this.state.value),
       ...(dropped > 0 && { dropped }),
     };
   }

@@ -9,7 +9,9 @@ import { type Batch } from "./ledger.ts";
 import { type RegionState } from "./region-state.ts";
 import { type SqlStore } from "./rows.ts";
 import {
+  isClosed,
   NEW_SLICE,
+  onAxis,
   ordersOf,
   priorOf,
   settled,
@@ -57,7 +59,10 @@ export class SliceBook {
   }
 
   /** For a reply; without the fields that say nothing. */
-  orders(now: number): {
+  orders(
+    now: number,
+    serving: Serving,
+  ): {
     readonly slicesOff?: readonly string[];
     readonly slices?: Readonly<Record<string, SliceOrders>>;
     readonly labelsPaused?: readonly string[];
@@ -66,8 +71,8 @@ export class SliceBook {
     const off: string[] = [];
     const orders: [string, SliceOrders][] = [];
     for (const [slice, { record }] of this.#known) {
-      if (record.closed) off.push(slice);
-      const order = ordersOf(record);
+      if (isClosed(record, now)) off.push(slice);
+      const order = ordersOf(onAxis(record, serving.scorer));
       if (order.reach !== undefined || order.examine !== YOUNG_SLICE.examine)
         orders.push([slice, order]);
     }
@@ -82,7 +87,7 @@ export class SliceBook {
   }
 
   /** The busiest first. */
-  views(): readonly SliceView[] {
+  views(now: number): readonly SliceView[] {
     return [...this.#known.values()]
       .map((slice) => ({
         slice,
@@ -90,7 +95,7 @@ export class SliceBook {
       }))
       .toSorted((a, b) => b.traffic.requests - a.traffic.requests)
       .slice(0, MAX_VIEWS)
-      .map(({ slice, traffic }) => viewOf(slice, slice.record, traffic));
+      .map(({ slice, traffic }) => viewOf(slice, slice.record, traffic, now));
   }
 
   begin(): SlicePass {
@@ -216,8 +221,9 @@ const limitsOf = (serving: Serving): SliceLimits => ({
 });
 
 function readingOf(known: Known | undefined, serving: Serving): Reading {
+  const isCurrent = known !== undefined && known.record.axis === (serving.scorer?.id ?? null);
   return {
-    prior: known?.prior ?? calibratedPrior(coldStartOf(serving)),
+    prior: (isCurrent && known.prior) || calibratedPrior(coldStartOf(serving)),
     scorer: serving.scorer,
     validFrom: known?.record.validFrom ?? 0,
   };

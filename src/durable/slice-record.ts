@@ -1,12 +1,11 @@
 // What a region knows of one slice: how often its hits were wrong, what its rows have in common, and whether it serves.
 // A fold over labels: pure, and the same for the same labels in the same order.
-import { type GridWeights, type LabelledReuse } from "../policy/cache/error-budget.ts";
-import { CALIBRATION_ROWS, pooledPrior, reachOf } from "../policy/cache/pooled-prior.ts";
+import { type GridWeights } from "../policy/cache/error-budget.ts";
 import { type SliceOrders, YOUNG_SLICE } from "../policy/cache/slice.ts";
 import { type Observation } from "./entry.ts";
-import { DISCOUNT, type Reading, reuseOf, toldOf } from "./evidence.ts";
-import { fingerprintOf } from "./fingerprint.ts";
+import { type Reading } from "./evidence.ts";
 import { evidenceAbove, total } from "./sequential-test.ts";
+import { addToPool, estimateOf, type LabelEvent, type Pooled } from "./slice-pool.ts";
 import {
   evidenceOfMore,
   type Judged,
@@ -22,9 +21,6 @@ export interface Traffic {
   readonly requests: number;
   readonly hits: number;
 }
-
-/** A label of any of the slice's rows, by the fingerprints of row and decision; clean: the row was never wrong before. */
-type Pooled = readonly [row: number, decision: number, observation: Observation, isClean: 0 | 1];
 
 export interface SliceRecord {
   /** The slice's traffic when counting began; a drift and a reopening begin it anew. */
@@ -43,6 +39,8 @@ export interface SliceRecord {
   readonly validFrom: number;
   readonly drifts: number;
   readonly closed: { readonly why: string; readonly at: number } | null;
+  /** Id of the scorer in whose distances prior and reach are, null: in raw ones. */
+  readonly axis: string | null;
   /** [555] prior of the rows; null: the cold start's. */
   readonly prior: readonly number[] | null;
   /** How far rows without labels are served; null: as far as the cold start goes. */
@@ -80,13 +78,14 @@ const SETTLED: SliceOrders = { examine: 0.02 };
 /** The prior is estimated at so many labels, then at every doubling, from the last mark on every so many. */
 const FIRST_REFRESH = 16;
 const REFRESH_EVERY = 2_000;
-/** Labels in the pool, of refused rows and of others. */
-const MAX_POOL = 400;
 /** A false alarm comes once in more than so many labels; the test looks for odds of a wrong answer thrice as high. */
 const ALARM = Math.log(2_000);
 const ODDS = 3;
 /** ln(1 / alpha) to close, as in the lower bound of `wrongShare`. */
 const CLOSE = Math.log(40);
+/** One displeased user with one bad row is no slice: the row is quarantined for that. */
+const MIN_COMPLAINTS = 5;
+const RETRY_MS = 86_400_000;
 
 export const NEW_SLICE: SliceRecord = {
   since: { requests: 0, hits: 0 },
@@ -100,45 +99,19 @@ export const NEW_SLICE: SliceRecord = {
   validFrom: 0,
   drifts: 0,
   closed: null,
+  axis: null,
   prior: null,
   reach: null,
 };
 
-export interface LabelEvent {
-  readonly row: string;
-  readonly observation: Observation;
-  /** An earlier word on the same decision, which this one replaces. */
-  readonly earlier: Observation | undefined;
-  /** P(correct) that was believed of this reuse before; null when its distance says nothing on the axis of now. */
-  readonly believed: number | null;
-  /** Labels that the row had before, and whether any of them said that it was wrong. */
-  readonly labels: number;
-  readonly wasWrong: boolean;
-}
-
 /** The record after one more label; `pool` is changed in place. */
 export function withLabel(record: SliceRecord, pool: Pooled[], event: LabelEvent): SliceRecord {
-  const { observation, earlier, row } = event;
+  const { observation, earlier } = event;
   let next = earlier ? counted(record, earlier, -1) : record;
   next = counted(next, observation, 1);
-  const decision = fingerprintOf(observation[3]);
-  const place = earlier
-    ? pool.findIndex((other) => other[0] === fingerprintOf(row) && other[1] === decision)
-    : -1;
-  // The pool knows decisions by their fingerprints.
-  const [distance, correct, weight, , source, more] = observation;
-  const kept = [distance, correct, weight, "", source] as const;
-  const isClean = event.wasWrong ? 0 : 1;
-  const pooled: Pooled = [fingerprintOf(row), decision, more ? [...kept, more] : kept, isClean];
-  if (place >= 0) pool[place] = pooled;
-  else pool.push(pooled);
-  // Refused rows cost nothing to compare: their labels must not push out those of what is served.
-  const isSuch = (other: Pooled): boolean => isRefused(other[2]) === isRefused(pooled[2]);
-  if (pool.filter(isSuch).length > MAX_POOL) pool.splice(pool.findIndex(isSuch), 1);
+  addToPool(pool, event);
   return { ...surprised(next, event), labels: next.labels + 1 };
 }
-
-const isRefused = (observation: Observation): boolean => observation[5]?.reuse === "refused";
 
 function counted(record: SliceRecord, observation: Observation, count: 1 | -1): SliceRecord {
   const [, correct, , , source, more] = observation;
@@ -186,7 +159,7 @@ export function settled(
   traffic: Traffic,
   world: { readonly limits: SliceLimits; readonly reading: Reading; readonly now: number },
 ): SliceRecord {
-  let next = record;
+  let next = onAxis(record, world.reading.scorer);
   if (next.surprise > ALARM)
     next = {
       ...restarted(next, traffic),
@@ -201,10 +174,14 @@ export function settled(
     const why = reasonToClose(next, traffic, world.limits);
     return why === null ? next : { ...next, closed: { why, at: world.now }, withheld: NONE_JUDGED };
   }
-  return mayOpen(next.withheld, world.limits.deltaHit)
+  return !isClosed(next, world.now) || mayOpen(next.withheld, world.limits.deltaHit)
     ? { ...restarted(next, traffic), closed: null }
     : next;
 }
+
+/** A closed slice in which nothing was compared for a day, as its tenant may not allow it, gets another try from zero. */
+export const isClosed = ({ closed, withheld }: SliceRecord, now: number): boolean =>
+  closed !== null && (judgedCount(withheld) > 0 || now - closed.at < RETRY_MS);
 
 /**
  * Whether what the slice would have served was right often enough: half of what is accepted, after a start with one wrong
@@ -214,6 +191,19 @@ function mayOpen({ right, wrong }: Judged, deltaHit: number): boolean {
   const [good, bad] = [total(right), total(wrong)];
   return bad + 1 <= (deltaHit / 2) * (good + bad + 1 / deltaHit);
 }
+
+/** What was estimated in other distances than those that serve now is forgotten. */
+export const onAxis = (record: SliceRecord, scorer: Reading["scorer"]): SliceRecord =>
+  record.axis === (scorer?.id ?? null)
+    ? record
+    : {
+        ...record,
+        axis: scorer?.id ?? null,
+        prior: null,
+        reach: null,
+        drifts: 0,
+        refreshAt: record.labels + FIRST_REFRESH,
+      };
 
 const restarted = (record: SliceRecord, traffic: Traffic): SliceRecord => ({
   ...record,
@@ -236,21 +226,12 @@ function refreshed(
       ? Math.min(REFRESH_EVERY, Math.max(FIRST_REFRESH, 2 * labels))
       : labels + REFRESH_EVERY;
   if (limits.coldStart === null) return { ...record, refreshAt };
-  const rows = new Map<number, LabelledReuse[]>();
-  const ofClean: LabelledReuse[] = [];
-  for (const [row, , observation, isClean] of pool) {
-    const reuse = reuseOf(toldOf(observation), { ...reading, validFrom: 0 });
-    if (reuse === null) continue;
-    // Right and wrong ones alike: this is about how many of the slice's rows are how good.
-    const isOld = (observation[5]?.stamp ?? 0) < validFrom;
-    const { weight = 1 } = reuse;
-    const label = { ...reuse, weight: isOld ? DISCOUNT * weight : weight };
-    rows.set(row, [...(rows.get(row) ?? []), label]);
-    if (isClean === 1) ofClean.push(label);
-  }
-  const trust = drifts === 0 ? CALIBRATION_ROWS : 0;
-  const reach = reachOf(ofClean, limits.coldStart, drifts === 0);
-  const prior = pooledPrior([...rows.values()], limits.coldStart, trust, reach);
+  const { prior, reach } = estimateOf(
+    pool,
+    limits.coldStart,
+    { ...reading, validFrom },
+    drifts === 0,
+  );
   return {
     ...record,
     refreshAt,
@@ -272,7 +253,10 @@ function reasonToClose(record: SliceRecord, traffic: Traffic, limits: SliceLimit
   if (isAbove((limits.deltaRequest * requests) / Math.max(1, hits)))
     return `at least ${percent((least() * hits) / requests)} of the requests get a wrong hit, ${percent(limits.deltaRequest)} are accepted`;
   const complaints = Math.min(record.complaints, hits);
-  if (evidenceAbove([hits - complaints, complaints], [0, 1], limits.deltaHit) >= CLOSE)
+  if (
+    complaints >= MIN_COMPLAINTS &&
+    evidenceAbove([hits - complaints, complaints], [0, 1], limits.deltaHit) >= CLOSE
+  )
     return `users called ${complaints} of ${hits} hits wrong`;
   return null;
 }
@@ -294,13 +278,15 @@ export function viewOf(
   { tenant, lang }: { readonly tenant: string; readonly lang: string },
   record: SliceRecord,
   traffic: Traffic,
+  now: number,
 ): SliceView {
   const { requests, hits } = trafficSince(record, traffic);
   const wrongPerHit = wrongShare(record.served);
   const rate = hits / Math.max(1, requests);
   const { mean, low, high } = wrongPerHit;
   const isYoung = record.labels < YOUNG_LABELS;
-  const state = record.closed ? "closed" : !isYoung ? "open" : record.drifts ? "cautious" : "young";
+  const closed = isClosed(record, now) ? record.closed : null;
+  const state = closed ? "closed" : !isYoung ? "open" : record.drifts ? "cautious" : "young";
   return {
     tenant,
     lang,
@@ -310,8 +296,8 @@ export function viewOf(
     wrongPerHit,
     wrongPerRequest: { mean: mean && mean * rate, low: low * rate, high: high * rate },
     state,
-    why: record.closed?.why ?? (state === "cautious" ? "labels disagreed with the record" : null),
-    closedAt: record.closed?.at ?? null,
+    why: closed?.why ?? (state === "cautious" ? "labels disagreed with the record" : null),
+    closedAt: closed?.at ?? null,
     reach: record.reach,
     examine: ordersOf(record).examine,
   };

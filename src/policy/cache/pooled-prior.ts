@@ -20,8 +20,8 @@ export const CALIBRATION_ROWS = 20;
 const EM_STEPS = 16;
 
 /**
- * @param rows the labels of each labelled row
  * The prior of the slice's rows.
+ * @param rows the labels of each labelled row
  * @param trust `CALIBRATION_ROWS`, or 0 where the cold start has proved wrong
  * @param reach as `reachOf` says; alpha there is at least 1 - deltaHit
  */

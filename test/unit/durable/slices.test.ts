@@ -151,6 +151,24 @@ describe("closing and opening", () => {
     expect(sliceOf(rig).why).toMatch(/^users called \d+ of 100 hits wrong$/);
   });
 
+  it("a closed slice in which nothing can be compared gets another try after a day", async () => {
+    const rig = await rigWithRows();
+    await hear(rig, labels(30, 0));
+    rig.now += 86_399_000;
+    expect(ordersOf(rig).off).toEqual(["t1/en"]);
+    rig.now += 2_000;
+    expect(ordersOf(rig).off).toBeUndefined();
+    expect(sliceOf(rig)).toMatchObject({ why: expect.not.stringContaining("hits are wrong") });
+    await hear(rig, labels(30, 0));
+    expect(ordersOf(rig).off).toEqual(["t1/en"]);
+  });
+
+  it("a few complaints are about a row, not about the slice", async () => {
+    const rig = await rigWithRows();
+    await hear(rig, labels(4, 0, { source: "feedback" }).map(spoken));
+    expect(ordersOf(rig).off).toBeUndefined();
+  });
+
   it("goes on learning while it is closed and opens when what it would serve is right", async () => {
     const rig = await rigWithRows();
     await hear(rig, labels(30, 0));
@@ -173,6 +191,23 @@ describe("what the rows have in common", () => {
     await hear(rig, [...labels(15, 1), ...labels(1, 0, { distance: 0.3 })]);
     expect(ordersOf(rig).off).toBeUndefined();
     expect(ordersOf(rig).orders?.reach).toBeLessThan(0.3);
+  });
+
+  it("another scorer forgets a reach in other distances, and learns its own", async () => {
+    const rig = await rigWithRows();
+    await hear(rig, [...labels(15, 1), ...labels(1, 0, { distance: 0.3 })]);
+    expect(ordersOf(rig).orders?.reach).toBeLessThan(0.3);
+    rig.core.report(reportOf({ scorer: { id: "s1", coldStart: 0.25 } }));
+    await rig.core.work();
+    expect(ordersOf(rig).orders).toBeUndefined();
+    const scored = { distance: 0.6, scorer: "s1" };
+    await hear(rig, [
+      ...labels(1, 0, { ...scored, match: 0.2 }),
+      ...labels(16, 1, { ...scored, match: 0.1 }),
+    ]);
+    expect(ordersOf(rig).orders?.reach).toBeCloseTo(0.199, 9);
+    rig.restart();
+    expect(ordersOf(rig).orders?.reach).toBeCloseTo(0.199, 9);
   });
 
   it("labels that disagree with a long record make the slice cautious and count for less", async () => {
