@@ -15,6 +15,7 @@ import { readNearMisses, readPairs } from "../../src/trainer-node/evaluation/pai
 import {
   cosineBy,
   cosineMethod,
+  gatewayDistance,
   gatewayMethod,
   gptCacheDefaults,
   learningGatewayMethod,
@@ -49,6 +50,7 @@ export async function evaluatePairs(options: PairsOptions): Promise<PairsFigures
   const { profile, embed } = embedder;
   const cosine = cosineBy(embed);
   const gateway = { cosine, embedder: profile, scorer };
+  const distanceOf = gatewayDistance(gateway);
   const onProgress = progressBar("", 500);
   const report = comparePairs({
     calibration,
@@ -56,8 +58,8 @@ export async function evaluatePairs(options: PairsOptions): Promise<PairsFigures
     levels: options.levels,
     resamples: options.resamples,
     methods: [
-      gatewayMethod(gateway),
-      learningGatewayMethod(gateway),
+      gatewayMethod(gateway, distanceOf),
+      learningGatewayMethod(distanceOf),
       ...(scorer === null ? [] : [verifierMethod(scorer, gateway)]),
       cosineMethod(cosine),
       tfIdfMethod(half.pairs.flatMap(({ a, b }) => [a, b])),

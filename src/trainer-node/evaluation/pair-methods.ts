@@ -32,18 +32,22 @@ export interface PairMethod {
   readonly isFixed?: boolean;
 }
 
-/** Cosine of two texts; the last pair is remembered, because all methods are asked about one pair after the other. */
-export function cosineBy(embed: (text: string) => Float32Array): (a: string, b: string) => number {
-  let last: readonly [string, string, number] = ["", "", 0];
+/** The last pair's value is remembered, because all methods are asked about one pair after the other. */
+function lastRemembered<T>(of: (a: string, b: string) => T): (a: string, b: string) => T {
+  let last: { readonly a: string; readonly b: string; readonly value: T } | null = null;
   return (a, b) => {
-    if (last[0] === a && last[1] === b) return last[2];
+    if (last?.a !== a || last.b !== b) last = { a, b, value: of(a, b) };
+    return last.value;
+  };
+}
+
+export const cosineBy = (embed: (text: string) => Float32Array): Cosine =>
+  lastRemembered((a, b) => {
     const [left, right] = [embed(a), embed(b)];
     let cosine = 0;
     for (let i = 0; i < left.length; i++) cosine += left[i]! * right[i]!;
-    last = [a, b, cosine];
     return cosine;
-  };
-}
+  });
 
 type Cosine = (a: string, b: string) => number;
 
@@ -143,7 +147,7 @@ export function gatewayDistance({
     ...verifierLimits(scorer, embedder.id),
     coldStartMatch: Infinity,
   };
-  return (a, b) => {
+  return lastRemembered((a, b) => {
     const [asked, stored] = [normaliseQuestion(a), normaliseQuestion(b)];
     const levels = new Set([levelOf(asked), levelOf(stored)]);
     if (levels.has("bypass")) return null;
@@ -153,13 +157,14 @@ export function gatewayDistance({
     const request = { text: asked, lang: languageOf(asked), fp: FP, now: NOW };
     const { servable, verdicts } = resolve(request, [row], limits);
     return servable === null ? null : (verdicts[0]?.verifier?.matchDistance ?? row.distance);
-  };
+  });
 }
 
 /** The budget's cold-start distance is the threshold; shipped, it is the embedder's or the verifier's. */
-export function gatewayMethod(options: GatewayOptions): PairMethod {
-  const { embedder, scorer } = options;
-  const distanceOf = gatewayDistance(options);
+export function gatewayMethod(
+  { embedder, scorer }: Pick<GatewayOptions, "embedder" | "scorer">,
+  distanceOf: (a: string, b: string) => number | null,
+): PairMethod {
   return {
     name: "velo",
     score(a, b) {
@@ -188,8 +193,9 @@ function textOf(question: string): PairText {
 }
 
 /** The gateway with what each row has learnt from earlier pairs; told as much as the per-entry thresholds are. */
-export const learningGatewayMethod = (options: GatewayOptions): PairMethod =>
-  perEntryMethod("velo, learning", gatewayDistance(options));
+export const learningGatewayMethod = (
+  distanceOf: (a: string, b: string) => number | null,
+): PairMethod => perEntryMethod("velo, learning", distanceOf);
 
 const FP = "f".repeat(26);
 const NOW = 1_795_132_800_000;

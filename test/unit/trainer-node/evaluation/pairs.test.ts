@@ -18,6 +18,7 @@ import {
   readPairs,
 } from "../../../../src/trainer-node/evaluation/pair-files.ts";
 import {
+  gatewayDistance,
   gatewayMethod,
   gptCacheDefaults,
   learningGatewayMethod,
@@ -137,6 +138,8 @@ describe("files", () => {
 describe("methods", () => {
   const cosine = (value: number) => () => value;
   const embedder = embedderProfile("velo/hash-ngram-768");
+  const distanceAt = (value: number) =>
+    gatewayDistance({ cosine: cosine(value), embedder, scorer: null });
 
   test("the defaults of GPTCache serve from cosine 0.6, those of RedisVL from 0.9", () => {
     const serves = ({ score, fixedThreshold }: PairMethod) => score("a", "b") > fixedThreshold!;
@@ -147,7 +150,7 @@ describe("methods", () => {
   });
 
   test("the gateway refuses what guards refuse at any distance, and serves equal texts first", () => {
-    const { score } = gatewayMethod({ cosine: cosine(0.98), embedder, scorer: null });
+    const { score } = gatewayMethod({ embedder, scorer: null }, distanceAt(0.98));
     const asked = "How many grams are in 3 cups of flour?";
     expect(score(asked, "How many grams are in 2 cups of flour?")).toBe(-Infinity);
     expect(score(asked, ` ${asked}\n`)).toBe(-0);
@@ -157,10 +160,7 @@ describe("methods", () => {
   });
 
   test("an entry that was wrong is trusted less than one that was right, and guards stay in front", () => {
-    for (const method of [
-      perEntryCosine(cosine(0.8)),
-      learningGatewayMethod({ cosine: cosine(0.8), embedder, scorer: null }),
-    ]) {
+    for (const method of [perEntryCosine(cosine(0.8)), learningGatewayMethod(distanceAt(0.8))]) {
       const [good, bad, young] = ["capital of Spain", "height of Teide", "length of the Ebro"];
       const asked = (entry: string) => `What is the ${entry} in short, please?`;
       for (let i = 0; i < 5; i++) {
@@ -170,7 +170,7 @@ describe("methods", () => {
       expect(method.score(asked(good), good)).toBeGreaterThan(method.score(asked(young), young));
       expect(method.score(asked(bad), bad)).toBeLessThan(method.score(asked(young), young));
     }
-    const guarded = learningGatewayMethod({ cosine: cosine(0.99), embedder, scorer: null });
+    const guarded = learningGatewayMethod(distanceAt(0.99));
     expect(guarded.score("Is 7 prime?", "Is 9 prime?")).toBe(-Infinity);
   });
 
