@@ -202,7 +202,7 @@ export const onAxis = (record: SliceRecord, scorer: Reading["scorer"]): SliceRec
         prior: null,
         reach: null,
         drifts: 0,
-        refreshAt: record.labels + FIRST_REFRESH,
+        refreshAt: Math.max(0, record.labels - 1) + FIRST_REFRESH,
       };
 
 const restarted = (record: SliceRecord, traffic: Traffic): SliceRecord => ({
