@@ -2,10 +2,10 @@
 
 /** Frequent short words that tell one language from its neighbours; a word may vote for several. */
 const STOP_WORDS: Readonly<Record<string, string>> = {
-  en: "the of and to in is are was were do does did how what why when where who which can i you my it for on with that this be if have has should would there from best between difference write make explain give me list tell an or at by not will your get am been do any some about",
-  de: "der die das und ist sind wie was warum wann wo wer kann ich du sie mein nicht ein eine einen einem zu von mit für auf den dem des im wird werden haben hat bei aus nach welche welcher zwischen mir bitte erkläre schreibe gibt es viele wurde als auch wurden worden gab seine seiner ihre sich an am vom zum zur dieser welches welchem welchen wem einer waren hatte wieviel jeder",
-  es: "el los las y es son cómo qué por cuándo dónde quién puedo yo mi una un para con del en se cuál cuáles cuánto cuántos hay la lo más como que explica escribe entre fue está ser su tiene de al no",
-  fr: "le les et est sont comment pourquoi quand où qui puis je mon ma une un pour avec du des en dans quel quelle quels quelles combien la ce que plus entre sur au aux il elle faire de ne pas explique écris",
+  en: "the of and to in is are was were do does did how what why when where who which can i you my me your it for on with that this be if have has should would there from best between difference write make explain give me list tell an or at by not will your get am been do any some about don t into out up but so than then",
+  de: "in der die das und ist sind wie was warum wann wo wer kann ich du sie mein nicht ein eine einen einem zu von mit für auf den dem des im wird werden haben hat bei aus nach welche welcher zwischen mir bitte erkläre schreibe gibt es viele wurde als auch wurden worden gab seine seiner ihre sich an am vom zum zur dieser welches welchem welchen wem einer waren hatte wieviel jeder was mir mich dir man ob ohne gegen durch unter alle mehr noch nur auch aber oder wenn soll muss darf mein meine meinem meinen geht wann weil dass diese dieses",
+  es: "el los las y es son cómo qué por cuándo dónde quién puedo yo mi una un para con del en se cuál cuáles cuánto cuántos hay la lo más como que explica escribe entre fue está ser su tiene de al no sin si me te muy hace puede puedo hasta desde sobre hay está esta este ha he unos unas yo lo le dame dime",
+  fr: "le les et est sont comment pourquoi quand où qui puis je mon ma une un pour avec du des en dans quel quelle quels quelles combien la ce que plus entre sur au aux il elle faire de ne pas explique écris peut sans on à y chez l qu j se sa son ses mes nos il ça cette ces est vers par lors quelles peux faut ai",
   it: "il lo gli e è sono come cosa perché quando dove chi posso io mio una un per con del della in di che nel si qual quale quanto quanti tra più la le non fare al",
   pt: "o os as e é são como que por quando onde quem posso eu meu uma um para com do da em no na dos das qual quais quanto quantos entre mais não fazer ao você foi",
   nl: "de het en is zijn hoe wat waarom wanneer waar wie kan ik je mijn niet een van met voor op te in hoeveel welke tussen er aan dat die wordt bij om deze",
@@ -56,6 +56,28 @@ export function languageOf(text: string): string {
   return languageByScript(sample) ?? languageByWords(sample.toLowerCase());
 }
 
+/** Votes by which another language may lead before a text counts as written in it. */
+const CLOSE = 1.5;
+
+/**
+ * Whether a text may be in a language: what `languageOf` says, or nothing tells, or a few words leave it open ("nombre de
+ * chromosomes chez l'homme").
+ */
+export function mayBeIn(text: string, lang: string): boolean {
+  const sample = text.slice(0, SAMPLE);
+  const script = languageByScript(sample);
+  if (script !== null) return script === lang;
+  if (lang === "und") return languageByWords(sample.toLowerCase()) === "und";
+  const votes = votesOf(sample.toLowerCase());
+  if (votes.size === 0) return !HAS_OWN_SCRIPT.has(lang) || !HAS_WORDS.test(sample);
+  const own = votes.get(lang) ?? 0;
+  return own > 0 && own >= Math.max(...votes.values()) - CLOSE;
+}
+
+/** "2^10 = ?" is asked in any language. */
+const HAS_WORDS = /\p{L}{2}/u;
+const HAS_OWN_SCRIPT = new Set("zh ja ko ru uk ar fa hi bn te ta th el he".split(" "));
+
 const SCRIPTS: readonly (readonly [string, RegExp])[] = [
   ["kana", /[\u3040-\u30ff]/g],
   ["zh", /\p{Script=Han}/gu],
@@ -90,7 +112,7 @@ function languageByScript(text: string): string | null {
   return name;
 }
 
-function languageByWords(lower: string): string {
+function votesOf(lower: string): ReadonlyMap<string, number> {
   const votes = new Map<string, number>();
   const vote = (lang: string, weight: number) => votes.set(lang, (votes.get(lang) ?? 0) + weight);
   for (const word of lower.match(/\p{L}+/gu) ?? []) {
@@ -102,6 +124,11 @@ function languageByWords(lower: string): string {
     const lang = TELLING_LETTERS[letter];
     if (lang !== undefined) vote(lang, 1);
   }
+  return votes;
+}
+
+function languageByWords(lower: string): string {
+  const votes = votesOf(lower);
   // Among equals the language listed first, which is the more common one.
   return Object.keys(STOP_WORDS).reduce(
     (best, lang) => ((votes.get(lang) ?? 0) > (votes.get(best) ?? 0) ? lang : best),

@@ -1,6 +1,8 @@
 // What a question is about by name: people, places, products, identifiers, quotations, months. Two questions that name
 // different things have different answers, however alike they read.
+import { datePartAt, digitDateAt } from "./calendar.ts";
 import { type Token } from "./tokens.ts";
+import { unitOf } from "./units.ts";
 
 export interface Names {
   /** Lower-case names and identifiers that the other question must mention too. */
@@ -12,28 +14,6 @@ export interface Names {
   readonly quotes: ReadonlySet<string>;
 }
 
-const MONTHS = new Map(
-  (
-    "january jan januar enero janvier января январь 1|february feb februar febrero février февраля февраль 2|" +
-    "march märz marzo mars марта март 3|april abril avril апреля апрель 4|may mai mayo мая май 5|" +
-    "june jun juni junio juin июня июнь 6|july jul juli julio juillet июля июль 7|" +
-    "august aug agosto août августа август 8|september sept septiembre septembre сентября сентябрь 9|" +
-    "october oct oktober octubre octobre октября октябрь 10|november nov noviembre novembre ноября ноябрь 11|" +
-    "december dec dezember diciembre décembre декабря декабрь 12|" +
-    "monday montag lunes lundi понедельник mo|tuesday dienstag martes mardi вторник tu|" +
-    "wednesday mittwoch miércoles mercredi среда среду we|thursday donnerstag jueves jeudi четверг th|" +
-    "friday freitag viernes vendredi пятница пятницу fr|saturday samstag sábado samedi суббота субботу sa|" +
-    "sunday sonntag domingo dimanche воскресенье su"
-  )
-    .split("|")
-    .flatMap((line) => {
-      const names = line.split(" ");
-      return names.slice(0, -1).map((name): [string, string] => [name, names.at(-1)!]);
-    }),
-);
-/** Month names that are ordinary words as well: only written with a capital, beside a number or after "in". */
-const AMBIGUOUS = new Set(["may", "march", "mars", "mai", "jan", "dec", "nov", "среда", "среду"]);
-
 /** Capitalised in English without being anybody's name. */
 const NO_NAMES = new Set("i i'm i've i'd i'll ok dr mr mrs ms".split(" "));
 /** In German every noun has a capital; one straight after these words, without an article, is usually a name. */
@@ -44,17 +24,76 @@ export function namesOf(text: string, tokens: readonly Token[], lang: string): N
   const mentions = new Set<string>();
   const months = new Set<string>();
   const isShouting = hasTitleCase(tokens);
+  const hasOtherScript = OTHER_SCRIPTS.has(lang);
   for (const [at, token] of tokens.entries()) {
     const { text: written, lower, kind } = token;
+    const month = kind === "number" ? digitDateAt(tokens, at, lang)?.month : undefined;
+    if (month !== undefined) months.add(month);
     if (kind !== "word") continue;
     mentions.add(lower);
     mentions.add(bareForm(lower));
-    const month = MONTHS.get(lower);
-    if (month !== undefined && isMonth(tokens, at)) months.add(month);
+    mentions.add(nameOf(lower));
+    // "W-LAN" is "WLAN".
+    const tail = tokens[at + 1]?.text === "-" ? tokens[at + 2] : undefined;
+    if (tail?.glued === true && lower.length === 1) mentions.add(lower + tail.lower);
+    const part = datePartAt(tokens, at);
+    const country = COUNTRIES.get(`${lower} ${tokens[at + 1]?.lower ?? ""}`);
+    if (part !== undefined) months.add(part);
+    else if (country !== undefined) {
+      required.add(country);
+      mentions.add(country);
+    } else if (isUnit(tokens, at) || isSecondOfTwo(tokens, at)) continue;
+    else if (hasOtherScript && /^[a-z][\w-]+$/i.test(written)) required.add(nameOf(lower));
     else if (!isShouting && (isIdentifier(written) || isName(tokens, at, lang)))
-      required.add(bareForm(lower));
+      required.add(nameOf(lower));
   }
   return { required, mentions, months, quotes: quotesOf(text) };
+}
+
+/** In these every word in Latin letters is a name. */
+const OTHER_SCRIPTS = new Set(["ru", "uk", "zh", "ja"]);
+const COUNTRIES: ReadonlyMap<string, string> = new Map(
+  "united states>us|estados unidos>us|ee uu>us|vereinigte staaten>us|vereinigten staaten>us|united kingdom>britain|reino unido>britain|great britain>britain|vereinigten königreich>britain|european union>eu"
+    .split("|")
+    .map((entry) => entry.split(">") as [string, string]),
+);
+
+function isSecondOfTwo(tokens: readonly Token[], at: number): boolean {
+  const before = tokens[at - 1];
+  const isPart = before?.text === "-" && before.glued && tokens[at - 2]?.text.length === 1;
+  return isPart || COUNTRIES.has(`${before?.lower ?? ""} ${tokens[at]!.lower}`);
+}
+
+/** Measures have a guard of their own: 350 F, °C, EUR. */
+function isUnit(tokens: readonly Token[], at: number): boolean {
+  const before = tokens[at - 1];
+  const isBeside = before?.kind === "number" || /^[°(]$/.test(before?.text ?? "");
+  const { lower } = tokens[at]!;
+  return unitOf(lower) !== undefined
+    ? lower.length > 1 || isBeside
+    : isBeside && /^[cfk]$/.test(lower);
+}
+
+/** Other spellings of one name. */
+const ALIASES: ReadonlyMap<string, string> = new Map(
+  (
+    "js javascript|ts typescript|py python|postgres postgresql|postgre postgresql|k8s kubernete|mongo mongodb|win windows|" +
+    "usa us|eeuu us|uk britain|sevilla seville|roma rome|paris paris|wien vienna|köln cologne|münchen munich|londres london|" +
+    "londra london|moskau moscow|pekín beijing|peking beijing|mt mount|st saint|chatgpt gpt|macos mac|osx mac|kilo kilogramm|" +
+    "elasticsearch elastic|golang go|nyc york|america us|american us|british britain|english england|scottish scotland|irish ireland|" +
+    "french france|german germany|spanish spain|italian italy|portuguese portugal|dutch netherland|holland netherland|swiss switzerland|" +
+    "austrian austria|swedish sweden|norwegian norway|danish denmark|finnish finland|polish poland|czech czechia|greek greece|" +
+    "turkish turkey|russian russia|ukrainian ukraine|chinese china|japanese japan|korean korea|indian india|mexican mexico|" +
+    "brazilian brazil|canadian canada|australian australia|chilean chile|argentinian argentina|european eu|europe eu|roman rome"
+  )
+    .split("|")
+    .map((pair) => pair.split(" ") as [string, string]),
+);
+
+/** The spelling that a name is compared by. */
+function nameOf(lower: string): string {
+  const elided = lower.replace(/^(?:l|d|qu)'/, "");
+  return ALIASES.get(elided) ?? ALIASES.get(bareForm(elided)) ?? bareForm(elided);
 }
 
 /** Why two questions are about different things, or null. Symmetric. */
@@ -63,8 +102,81 @@ export function namesConflict(a: Names, b: Names): string | null {
     [...a.required].find((name) => !b.mentions.has(name)) ??
     [...b.required].find((name) => !a.mentions.has(name));
   if (missing !== undefined) return `${missing} is named on one side only`;
-  const quote = onlyInOne(a.quotes, b.quotes);
+  const quote =
+    [...a.quotes].find((item) => !b.quotes.has(item) && !isSaid(item, b)) ??
+    [...b.quotes].find((item) => !a.quotes.has(item) && !isSaid(item, a));
   return quote === undefined ? null : `${quote.slice(0, 40)} is quoted on one side only`;
+}
+
+/** A name on each side that the other side does not mention, nor anything spelled like it. Symmetric. */
+export function namesExchange(a: Names, b: Names): string | null {
+  const [onlyA, onlyB] = [unmentioned(a, b), unmentioned(b, a)];
+  const isLetter = (name: string): boolean => name.length === 1;
+  for (const one of onlyA)
+    for (const other of onlyB)
+      if (
+        isLetter(one) === isLetter(other) &&
+        isLatin(one) === isLatin(other) &&
+        !areSpelledAlike(one, other) &&
+        !isShortFor(one, other) &&
+        !isShortFor(other, one)
+      )
+        return `${one} against ${other}`;
+  return null;
+}
+
+/** Names are written in either script, and look different then. */
+const isLatin = (name: string): boolean => /^[\0-\u024f]/.test(name);
+
+/** Quotations, files and addresses that differ on both sides. */
+export function quotesExchange(a: Names, b: Names): string | null {
+  const onlyA = [...a.quotes].find((quote) => !b.quotes.has(quote) && !isSaid(quote, b));
+  const onlyB = [...b.quotes].find((quote) => !a.quotes.has(quote) && !isSaid(quote, a));
+  if (onlyA === undefined || onlyB === undefined) return null;
+  return `${onlyA.slice(0, 40)} against ${onlyB.slice(0, 40)}`;
+}
+
+/** All words of a quotation stand in the other text, if not in a row and quoted. */
+function isSaid(quote: string, { mentions }: Names): boolean {
+  // "append" is "list.append" where lists are spoken of.
+  const last = /^[\w.]+\.(\w+)$/.exec(quote)?.[1];
+  if (last !== undefined && mentions.has(last)) return true;
+  const words = quote.match(/[\p{L}\p{N}_]+/gu) ?? [];
+  return (
+    words.length > 0 &&
+    words.every(
+      (word) =>
+        mentions.has(word) ||
+        (word.match(/\p{Script=Han}/gu) ?? ["?"]).every((sign) => mentions.has(sign)),
+    )
+  );
+}
+
+/** Most names that are compared with each other; a text of nothing but names stays linear. */
+const MOST_NAMES = 8;
+
+function unmentioned(a: Names, b: Names): readonly string[] {
+  const missing: string[] = [];
+  for (const name of a.required) {
+    if (b.mentions.has(name)) continue;
+    // "Chile" and "chileno", "Italie" and "italien": a form of the same name, unless that one is a name itself.
+    const isForm = name.length >= 4 && [...b.mentions].some((word) => areSpelledAlike(name, word));
+    if (!isForm) missing.push(name);
+    if (missing.length === MOST_NAMES) break;
+  }
+  return missing;
+}
+
+/** A common beginning of most of the longer one. "Austria" is not "Australia". */
+function areSpelledAlike(a: string, b: string): boolean {
+  const longer = Math.max(a.length, b.length);
+  const needed = Math.max(4, Math.ceil(0.6 * longer));
+  return Math.min(a.length, b.length) >= needed && a.slice(0, needed) === b.slice(0, needed);
+}
+
+/** "FRA" and "Frankfurt", "CEO" and "chief". */
+function isShortFor(short: string, long: string): boolean {
+  return short.length <= 4 && long.length > short.length && long.startsWith(short[0]!);
 }
 
 export function monthsConflict(a: Names, b: Names): string | null {
@@ -74,13 +186,6 @@ export function monthsConflict(a: Names, b: Names): string | null {
 
 function onlyInOne(a: ReadonlySet<string>, b: ReadonlySet<string>): string | undefined {
   return [...a].find((item) => !b.has(item)) ?? [...b].find((item) => !a.has(item));
-}
-
-function isMonth(tokens: readonly Token[], at: number): boolean {
-  const { text, lower, opens } = tokens[at]!;
-  if (!AMBIGUOUS.has(lower)) return true;
-  const isBesideNumber = tokens[at - 1]?.kind === "number" || tokens[at + 1]?.kind === "number";
-  return isBesideNumber || (!opens && text !== lower);
 }
 
 /** CamelCase, snake_case, ABC, x86: written so on purpose. */

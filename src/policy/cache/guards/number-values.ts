@@ -98,9 +98,11 @@ export function halfAfter(tokens: readonly Token[], end: number, lang: string): 
 export function unitAt(tokens: readonly Token[], end: number): string | undefined {
   let at = end;
   if (tokens[at]?.text === "-" || tokens[at]?.text === "°") at++;
+  // 8G of memory are gigabytes, 8 g of salt are not.
+  if (tokens[at]?.text === "G" && tokens[at]!.glued) return "gb";
   if (tokens[at]?.text === "个" || tokens[at]?.text === "個") at++;
   const one = tokens[at]?.lower ?? "";
-  return unitOf(one + (tokens[at + 1]?.lower ?? "")) ?? unitOf(one);
+  return one === "两" ? "liang" : (unitOf(one + (tokens[at + 1]?.lower ?? "")) ?? unitOf(one));
 }
 
 /** "two hundred and fifty thousand": adds units, multiplies scales. */
@@ -158,8 +160,9 @@ export function canonical(value: number): string {
   return String(Number(value.toPrecision(12)));
 }
 
+/** "1" is as often said as left out: "1 litre", "a litre". */
 export function fact(key: string, unit?: string): NumberFact {
-  return { key, optional: false, unit };
+  return { key, optional: key === "1", unit };
 }
 
 /** "First" often only orders a sentence, so it may go unmatched. */

@@ -46,7 +46,7 @@ const TABLES: Readonly<Record<string, string>> = {
     f0.25 viertel; d3 drittel; d5 fünftel; d8 achtel; d10 zehntel; f1.5 anderthalb eineinhalb;
     x2 zweimal doppelt doppelte doppelten doppelter verdoppelt; x3 dreimal dreifach dreifache verdreifacht;
     x4 viermal vierfach; x5 fünfmal; n2 zweite zweiten zweiter zweites; n3 dritte dritten dritter drittes;
-    n4 vierte vierten vierter; n5 fünfte fünften fünfter; o2 paar beide beiden`,
+    n4 vierte vierten vierter; n5 fünfte fünften fünfter; n6 sechste sechsten sechster; n7 siebte siebten siebter; n8 achte achten achter; n9 neunte neunten neunter; n10 zehnte zehnten zehnter; n12 zwölfte zwölften; o2 paar beide beiden`,
   es: `u0 cero; o1 un uno una; u2 dos; u3 tres; u4 cuatro; u5 cinco; u6 seis; u7 siete; u8 ocho; u9 nueve;
     u10 diez; u11 once; u12 doce; u13 trece; u14 catorce; u15 quince; u16 dieciséis; u17 diecisiete;
     u18 dieciocho; u19 diecinueve; u20 veinte; u21 veintiuno veintiún; u22 veintidós; u23 veintitrés;
@@ -55,14 +55,14 @@ const TABLES: Readonly<Record<string, string>> = {
     u100 cien ciento; u200 doscientos doscientas; u300 trescientos trescientas; u400 cuatrocientos;
     u500 quinientos quinientas; u600 seiscientos; u700 setecientos; u800 ochocientos; u900 novecientos; m1000 mil;
     m1000000 millón millones; m12 docena docenas; f0.5 medio media mitad; d3 tercio tercios;
-    d4 cuarto cuartos cuarta; d5 quinto quintos quinta; x2 doble dobles duplica duplicó;
+    d4 cuarto cuartos cuarta; d5 quinto quintos quinta; n2 segunda segundo; n6 sexto sexta; n7 séptimo séptima; n8 octavo octava; n9 noveno novena; n10 décimo décima; x2 doble dobles duplica duplicó;
     x3 triple triples triplica triplicó; n3 tercero tercera tercer; o2 par pareja ambos ambas`,
   fr: `u0 zéro; o1 un une; u2 deux; u3 trois; u4 quatre; u5 cinq; u6 six; u7 sept; u8 huit; u9 neuf; u10 dix;
     u11 onze; u12 douze; u13 treize; u14 quatorze; u15 quinze; u16 seize; u20 vingt vingts; u30 trente;
     u40 quarante; u50 cinquante; u60 soixante; m100 cent cents; m1000 mille; m1000000 million millions;
     m1000000000 milliard milliards; m12 douzaine douzaines; f0.5 demi demie moitié; d3 tiers;
     d4 quart quarts; d5 cinquième cinquièmes; x2 double doublé; x3 triple triplé; n2 deuxième seconde;
-    n3 troisième; n4 quatrième; o2 couple paire`,
+    n3 troisième; n4 quatrième; n6 sixième; n7 septième; n8 huitième; n9 neuvième; n10 dixième; o2 couple paire`,
   ru: `u0 ноль нуль; o1 один одна одно одного одной одну одному одном однажды; u2 два две двух двум двумя двое;
     u3 три трёх трех трём трем тремя трое; u4 четыре четырёх четырех четырём четырьмя четверо;
     u5 пять пяти пятью; u6 шесть шести шестью; u7 семь семи семью; u8 восемь восьми восемью;
@@ -77,7 +77,7 @@ const TABLES: Readonly<Record<string, string>> = {
     m1000000000 миллиард миллиарда миллиардов; m12 дюжина дюжины дюжин дюжину;
     f0.5 половина половину половины половине пол; f0.25 четверть четверти; d3 треть трети; f1.5 полтора полторы;
     x2 вдвое дважды двойной удвоил удвоилось; x3 втрое трижды тройной; n2 второй второе вторая втором вторую;
-    n3 третий третье третья третьем третью; n4 четвертый четвёртый четвертая; n5 пятый пятая; o2 пара пару пары`,
+    n3 третий третье третья третьем третью; n4 четвертый четвёртый четвертая; n5 пятый пятая пятой пятую пятом пятого; n4 четвёртой четвёртом четвёртую четвертой четвертом; n6 шестой шестая шестое шестую шестом; n7 седьмой седьмая седьмое седьмую седьмом; n8 восьмой восьмая восьмое восьмую восьмом; n9 девятый девятая девятой девятую; n10 десятый десятая десятой десятую десятом; n11 одиннадцатый одиннадцатой; n12 двенадцатый двенадцатая двенадцатой; n20 двадцатый двадцатой; o2 пара пару пары`,
 };
 
 const WORDS: ReadonlyMap<string, ReadonlyMap<string, NumberWord>> = new Map(

@@ -1,6 +1,7 @@
 // The numbers of a question in one spelling: digits, words, fractions, percent, scales, with their units. A changed number
 // looks more alike to an embedding than an honest rephrasing does, so two questions share an answer only if they share
 // every number.
+import { digitDateAt, isBesideMonth } from "./calendar.ts";
 import {
   type NumberFact,
   type Read,
@@ -23,12 +24,22 @@ export function numbersOf(tokens: readonly Token[], lang: string): readonly Numb
   const facts: NumberFact[] = [];
   let at = 0;
   while (at < tokens.length) {
+    const date = digitDateAt(tokens, at, lang);
+    if (date !== null) {
+      facts.push(fact(date.day));
+      if (date.year !== null) facts.push(fact(date.year));
+      at = date.end;
+      continue;
+    }
     const read = readAt(tokens, at, lang);
     if (read === null) {
       at++;
       continue;
     }
-    if (read.fact !== null) facts.push(read.fact);
+    if (read.fact !== null) {
+      const isDay = read.fact.key.startsWith("#") && isBesideMonth(tokens, at, read.end);
+      facts.push(isDay ? fact(read.fact.key.slice(1)) : read.fact);
+    }
     at = Math.max(read.end, at + 1);
   }
   return facts;
@@ -56,12 +67,38 @@ function readDigits(tokens: readonly Token[], at: number, lang: string): Read {
     /^[a-zµ\u0370-\u04ff]/.test(suffix.lower) &&
     unitOf(suffix.lower) === undefined
   ) {
-    if (/^(st|nd|rd|th)$/.test(suffix.lower)) return ordinal(text, end + 1);
+    if (/^(?:st|nd|rd|th|er|ère|e|ème)$/.test(suffix.lower)) return ordinal(text, end + 1);
     if (numberWord(suffix.lower, lang) === undefined && suffix.lower !== "k")
       return exact(raw + suffix.lower, end + 1);
   }
+  const ending = tokens[end + 1];
+  const isRussianOrdinal =
+    lang === "ru" && suffix?.text === "-" && suffix.glued && ending?.glued === true;
+  if (isRussianOrdinal && /^(?:й|я|е|го|му|м|ой|ый|ая|х|ю)$/.test(ending.lower))
+    return Number(text) > 1000 ? exact(text, end + 2) : ordinal(text, end + 2);
+  const clock = clockAfter(tokens, end, Number(text), lang);
+  if (clock !== null) return clock;
   if (isSign(tokens, at)) text = `-${text}`;
   return finish(Number(text), tokens, end, lang, { before: at - 1, raw: text });
+}
+
+/** "3 pm", "15 Uhr", "6 вечера": a time of day as 15:00. */
+function clockAfter(
+  tokens: readonly Token[],
+  end: number,
+  hour: number,
+  lang: string,
+): Read | null {
+  if (!Number.isInteger(hour) || hour > 24) return null;
+  const next = tokens[end]?.lower ?? "";
+  const exactly = (value: number, size: number): Read => exact(`${value % 24}:00`, end + size);
+  if (lang === "en" && (next === "am" || next === "pm") && hour <= 12)
+    return exactly((hour % 12) + (next === "pm" ? 12 : 0), 1);
+  if (lang === "de" && next === "uhr") return exactly(hour, 1);
+  if (lang === "ru" && (next === "вечера" || next === "дня") && hour <= 12)
+    return next === "дня" && hour > 6 ? null : exactly((hour % 12) + 12, 1);
+  if (lang === "ru" && next === "утра") return exactly(hour, 1);
+  return null;
 }
 
 /** Things made of digits that are not one value: 1.2.3, 15:30, 5/1/2024. */
@@ -133,6 +170,9 @@ function readHan(tokens: readonly Token[], at: number): Read | null {
   }
   // Words, not numbers: 万一 (in case), 千万 (by all means), 十分 (very), 一些, 一样.
   if (run === "万一" || run === "千万" || (run === "十" && next === "分")) return null;
+  // 一两 is one liang, not twelve.
+  const isWeight = /[^十百千万]两$/.test(run);
+  if (isWeight) return { fact: fact(canonical(hanNumber(run.slice(0, -1))), "liang"), end: at + 1 };
   const value = hanNumber(run);
   if (tokens[at - 1]?.text === "第") return ordinal(String(value), at + 1);
   const unit = unitAt(tokens, at + 1);
@@ -150,6 +190,11 @@ function readWords(tokens: readonly Token[], at: number, lang: string): Read | n
   const roman = ROMAN.get(tokens[at]!.text);
   if (roman !== undefined && /^\p{Lu}/u.test(tokens[at - 1]?.text ?? ""))
     return { fact: fact(canonical(roman)), end: at + 1 };
+  const isSecondOf =
+    lang === "en" &&
+    tokens[at]!.lower === "second" &&
+    /^(?:the|my|his|her|its)$/.test(tokens[at - 1]?.lower ?? "");
+  if (isSecondOf && tokens[at + 1]?.kind === "word") return ordinal("2", at + 1);
   const first = numberWord(tokens[at]!.lower, lang);
   if (first === undefined) return null;
   const following = nextWord(tokens, tokens[at + 1]?.text === "-" ? at + 2 : at + 1, lang);
@@ -170,6 +215,8 @@ function readWords(tokens: readonly Token[], at: number, lang: string): Read | n
     const isPlural = lang === "en" && tokens[at]!.lower.endsWith("s");
     if (isFraction || isPlural) return { fact: fact(canonical(1 / first.value)), end: at + 1 };
   }
+  const isSecond = first.kind === "n" && lang === "es" && /^segund[oa]$/.test(tokens[at]!.lower);
+  if (isSecond && !/^(?:el|la|su|mi)$/.test(tokens[at - 1]?.lower ?? "")) return null;
   if (first.kind === "d" || first.kind === "n") return { fact: fact(`#${key}`), end: at + 1 };
   return { fact: fact(key), end: at + 1 };
 }

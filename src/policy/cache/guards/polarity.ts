@@ -10,27 +10,33 @@ export interface Polarity {
   readonly words: ReadonlySet<string>;
 }
 
-const NEGATIONS = new Set(
-  (
-    "not no never neither nor none nothing nobody nowhere cannot without unable impossible except unless " +
-    "nicht kein keine keinen keinem keiner keines nie niemals niemand nichts weder ohne unmöglich außer " +
-    "nunca jamás ningún ninguno ninguna nadie nada sin tampoco excepto ni " +
-    "pas jamais aucun aucune rien personne sans sauf ne " +
-    "не нет ни никогда никто ничего нельзя без невозможно кроме " +
-    "não sem nenhum nunca non mai senza niet geen nooit zonder nie bez"
-  ).split(" "),
-);
-/** Words of the list above that mean nothing of the kind in these languages. */
-const HARMLESS: Readonly<Record<string, ReadonlySet<string>>> = {
-  en: new Set(["ne", "pas", "sin", "personne", "sans", "non", "mai", "nada", "nie"]),
-  es: new Set(["mai", "ne", "pas"]),
-  fr: new Set(["ni", "sin", "ne"]),
-  de: new Set(["sin", "no", "bez", "pas"]),
+const NEGATIONS: Readonly<Record<string, string>> = {
+  en: "not no never neither nor none nothing nobody nowhere cannot without unable impossible except unless",
+  de: "nicht kein keine keinen keinem keiner keines nie niemals niemand nichts weder ohne unmöglich außer",
+  es: "no nunca jamás ningún ninguno ninguna nadie nada sin tampoco excepto ni",
+  fr: "pas jamais aucun aucune rien sans sauf non ni",
+  ru: "не нет ни никогда никто ничего нельзя без невозможно кроме",
+  pt: "não sem nenhum nenhuma nunca nada",
+  it: "non mai senza nessun nessuno nulla",
+  nl: "niet geen nooit zonder",
+  pl: "nie nigdy bez",
 };
+const NEGATIONS_BY_LANGUAGE = new Map(
+  Object.entries(NEGATIONS).map(([lang, words]) => [lang, new Set(words.split(" "))]),
+);
+/** For languages without a list. */
+const ANY_NEGATION = new Set(
+  ["en", "de", "es", "fr", "ru"].flatMap((lang) => NEGATIONS[lang]!.split(" ")),
+);
+const BOUND = new Set(
+  "less fewer more later only weniger mehr nur menos más solo sólo moins plus seulement менее более меньше больше позже только".split(
+    " ",
+  ),
+);
 const CHINESE_NEGATION = /不能|不会|不要|不是|不可|没有|没|别|无法|未|非|不/g;
 /** Chinese asks yes or no by saying both ("是不是"), and some words hold 不 without denying ("不同"). */
 const CHINESE_NOT_NEGATION =
-  /(.)不\1|不同|不过|不仅|不断|差不多|没关系|非常|除非|并非|未来|区别|分别|特别|级别|别人|性别|类别|识别|个别/g;
+  /(.)不\1|不少于|不低于|不超过|不多于|不高于|不只|不同|不过|不仅|不断|差不多|没关系|非常|除非|并非|未来|区别|分别|特别|级别|别人|性别|类别|识别|个别/g;
 
 export function polarityOf(tokens: readonly Token[], lang: string): Polarity {
   const sides = new Map<string, number>();
@@ -41,10 +47,12 @@ export function polarityOf(tokens: readonly Token[], lang: string): Polarity {
     if (kind === "symbol" || kind === "number") continue;
     words.add(lower);
     if (/\p{Script=Han}/u.test(lower)) han += lower;
-    const isNegation = NEGATIONS.has(lower) && HARMLESS[lang]?.has(lower) !== true;
+    const isNegation = (NEGATIONS_BY_LANGUAGE.get(lang) ?? ANY_NEGATION).has(lower);
     // "Why or why not" and "or not" ask for both.
     const isBoth = lower === "not" && /^(or|why)$/.test(tokens[at - 1]?.lower ?? "");
-    if ((isNegation && !isBoth) || lower.endsWith("n't")) negations++;
+    // "No less than" and "not only" are bounds (scope-words.ts).
+    const isBound = isNegation && BOUND.has(tokens[at + 1]?.lower ?? "");
+    if ((isNegation && !isBoth && !isBound) || lower.endsWith("n't")) negations++;
     for (const { pair, side } of sidesOf(lower)) mark(sides, String(pair), side);
     const particle = particleSide(tokens[at - 1]?.lower ?? "", lower);
     if (particle !== null) mark(sides, particle.key, particle.side);
@@ -61,17 +69,30 @@ export function polarityOf(tokens: readonly Token[], lang: string): Polarity {
 
 /** Why two questions have opposite polarity, or null. Symmetric. */
 export function polarityConflict(a: Polarity, b: Polarity): string | null {
-  if (a.negations > 0 !== b.negations > 0) return "negation on one side only";
+  return negationConflict(a, b) ?? oppositesConflict(a, b) ?? prefixesConflict(a, b);
+}
+
+export function negationConflict(a: Polarity, b: Polarity): string | null {
+  return a.negations > 0 === b.negations > 0 ? null : "negation on one side only";
+}
+
+/** One word of a pair of opposites each. Symmetric. */
+export function oppositesConflict(a: Polarity, b: Polarity): string | null {
   for (const [pair, seen] of a.sides) {
     const other = b.sides.get(pair);
     // A question that names both sides ("the difference between ...") opposes neither.
     if (other !== undefined && seen + other === 3 && seen !== 3 && other !== 3)
       return "opposite words";
   }
+  return null;
+}
+
+/** "safe" on one side, "unsafe" on the other. Symmetric. */
+export function prefixesConflict(a: Polarity, b: Polarity): string | null {
   return prefixConflict(a.words, b.words) ?? prefixConflict(b.words, a.words);
 }
 
-const DENYING_PREFIX = /^(?:un|in|im|il|ir|dis|non|de|anti|mis|не|без)(?=.{4})/u;
+const DENYING_PREFIX = /^(?:(?:un|im|dis|non|anti|mis|не|без)(?=.{4})|(?:in|il|ir|de)(?=.{5}))/u;
 
 /** "safe" against "unsafe": a word of one text is a word of the other behind a denying prefix. */
 function prefixConflict(words: ReadonlySet<string>, others: ReadonlySet<string>): string | null {

@@ -27,13 +27,16 @@ const LIGHT = new Set(
   ).split(" "),
 );
 
+/** Whether a word links, asks or points, and names nothing. */
+export const isLight = (lower: string, lang: string): boolean =>
+  LIGHT.has(lower) || isFunctionWord(lower, lang);
+
 /** Content words of a text, cut to their stems; numbers have their own guard. Empty for scripts without spaces. */
 export function contentWordsOf(tokens: readonly Token[], lang: string): readonly string[] {
   return tokens.flatMap(({ kind, lower }) =>
     kind !== "word" ||
     /\p{Script=Han}/u.test(lower) ||
-    LIGHT.has(lower) ||
-    isFunctionWord(lower, lang) ||
+    isLight(lower, lang) ||
     numberWord(lower, lang) !== undefined
       ? []
       : [stemOf(lower)],

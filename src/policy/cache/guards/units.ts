@@ -1,36 +1,48 @@
 // Units of measure and currencies, as data: each line one unit and its spellings in the languages the guards read.
 
 const TABLE = `second: s sec secs second seconds sekunde sekunden segundo segundos seconde secondes секунда секунды секунд 秒 秒钟
+millisecond: ms millisecond milliseconds millisekunde millisekunden milisegundo milisegundos milliseconde millisecondes миллисекунда миллисекунды миллисекунд 毫秒
 minute: min mins minute minutes minuten minuto minutos минута минуты минут минуту 分钟 分鐘
 hour: h hr hrs hour hours stunde stunden hora horas heure heures час часа часов 小时 小時 时间
 day: d day days daily tag tage tagen día días dia dias jour jours день дня дней 天 日
 week: week weeks weekly woche wochen semana semanas semaine semaines неделя недели недель неделю 周 星期
 month: month months monthly monat monate monaten mes meses mois месяц месяца месяцев 月
 year: year years yearly yr yrs jahr jahre jahren año años ano anos an ans année années год года лет 年
-mm: mm millimeter millimeters millimetre millimetres миллиметр
-cm: cm centimeter centimeters centimetre centimetres zentimeter centímetros centimètres сантиметр сантиметров 厘米
-m: m meter meters metre metres metros mètres метр метра метров 米
-km: km kms kilometer kilometers kilometre kilometres kilómetro kilómetros kilomètre kilomètres километр километра километров 公里
-inch: inch inches zoll pulgada pulgadas pouces дюйм дюймов 英寸
+decade: decade decades jahrzehnt jahrzehnte década décadas décennie décennies десятилетие
+century: century centuries jahrhundert jahrhunderte siglo siglos siècle siècles век века веков 世纪
+mm: mm millimeter millimeters millimetre millimetres миллиметр миллиметров 毫米
+cm: cm centimeter centimeters centimetre centimetres zentimeter centímetro centímetros centimètre centimètres сантиметр сантиметров сантиметрах 厘米
+m: m meter meters metre metres metro metros mètre mètres метр метра метров 米
+km: km kms kilometer kilometers kilometre kilometres kilometern kilómetro kilómetros kilomètre kilomètres км километр километра километров километрах 公里
+inch: inch inches zoll pulgada pulgadas pouce pouces дюйм дюйма дюймов дюймах 英寸
 foot: ft foot feet fuß pies pieds фут фута футов 英尺
 yard: yd yard yards ярд ярдов
+nautical mile: seemeile seemeilen морская морскую морских 海里
 mile: mi mile miles meile meilen milla millas миля мили миль 英里
-mg: mg milligram milligrams
+mg: mg milligram milligrams milligramm miligramo miligramos milligramme milligrammes мг миллиграмм миллиграмма миллиграммов 毫克
 g: g gr gram grams gramm gramo gramos gramme grammes грамм грамма граммов 克
-kg: kg kgs kilo kilos kilogram kilograms kilogramm килограмм килограмма килограммов кг 公斤 千克
+kg: kg kgs kilo kilos kilogram kilograms kilogramm kilogramos kilogramo kilogramme kilogrammes килограмм килограмма килограммов килограммах кг 公斤 千克
 ton: ton tons tonne tonnes tonnen toneladas тонна тонны тонн 吨
 ounce: oz ounce ounces unze unzen onza onzas унция унций 盎司
 pound: lb lbs pound pounds £ gbp pfund libra libras livre livres фунт фунта фунтов 磅 英镑
-ml: ml milliliter milliliters millilitre millilitres 毫升
+ml: ml milliliter milliliters millilitre millilitres mililitro mililitros миллилитр миллилитра миллилитров мл 毫升
 liter: l liter liters litre litres litro litros литр литра литров 升
-gallon: gal gallon gallons галлон галлонов
+gallon: gal gallon gallons galón galones галлон галлона галлонов 加仑
+pint: pint pints pinte
+cup: cup cups tasse tassen taza tazas стакан стакана стаканов
+tablespoon: tbsp tablespoon tablespoons esslöffel cucharada cucharadas
+teaspoon: tsp teaspoon teaspoons teelöffel cucharadita cucharaditas
+hectare: ha hectare hectares hektar hectárea hectáreas гектар гектара гектаров 公顷
+acre: acre acres акр акров 英亩
 celsius: celsius centigrade 摄氏 摄氏度 цельсия цельсию
 fahrenheit: fahrenheit 华氏 华氏度 фаренгейта фаренгейту
-kelvin: kelvin
-byte: b byte bytes
-kb: kb kib kilobyte kilobytes
-mb: mb mib megabyte megabytes
-gb: gb gib gigabyte gigabytes
+kelvin: kelvin kelvins кельвин кельвина кельвинов кельвинах 开尔文
+bit: bit bits бит бита битов
+byte: b byte bytes octet octets байт байта байтов
+kb: kb kilobyte kilobytes килобайт килобайте килобайта 千字节
+kibibyte: kib kibibyte kibibytes kibioctet kio
+mb: mb mib megabyte megabytes мегабайт мегабайта
+gb: gb gib gigabyte gigabytes гигабайт гигабайта гб
 tb: tb tib terabyte terabytes
 dollar: $ usd dollar dollars dólar dólares доллар доллара долларов 美元 刀
 cent: cent cents
@@ -39,8 +51,17 @@ yen: ¥ yen jpy 日元 円
 yuan: yuan rmb cny 元 人民币 块
 ruble: ₽ rub рубль рубля рублей
 rupee: ₹ rs rupee rupees inr
+franc: chf franc francs franken franco francos франк франков 法郎
+peso: peso pesos песо
+zloty: pln zloty złoty злотый
+krona: krone kronen krona coronas couronnes крон
+won: krw won вон 韩元
+lira: lira lire лира лир
+real: brl reais
 bitcoin: btc bitcoin
-watt: w watt watts
+calorie: kcal calorie calories kalorie kalorien caloría calorías калория калорий калории 卡路里 千卡 大卡
+joule: kj joule joules джоуль 千焦
+watt: w watt watts вт ватт
 kw: kw kilowatt kilowatts
 mph: mph
 am: am

@@ -1,0 +1,186 @@
+// What speaks against one answer for two questions. A finding is certain where nothing but another question explains it; the
+// same difference between texts that share little may be another wording, and is then left to whoever reads both.
+import { answerLanguageConflict } from "./answer-language.ts";
+import { codeConflict, signConflict } from "./code.ts";
+import { kindsConflict } from "./kinds.ts";
+import { monthsConflict, namesConflict, namesExchange, quotesExchange } from "./names.ts";
+import { type NumberFact } from "./number-values.ts";
+import { negationConflict, oppositesConflict, prefixesConflict } from "./polarity.ts";
+import { type Reading, likeness } from "./reading.ts";
+import { rolesConflict, wholeConflict } from "./roles.ts";
+import { scopeConflict } from "./scope-words.ts";
+import {
+  additionConflict,
+  aspectConflict,
+  directionConflict,
+  subjectConflict,
+} from "./structure.ts";
+import { reordered, substitution } from "./substitution.ts";
+import { tenseConflict } from "./tense.ts";
+
+/** Guards that compare texts, in the order of a receipt. */
+export const CONTENT_GUARDS = [
+  "language",
+  "number",
+  "date",
+  "unit",
+  "polarity",
+  "entity",
+  "code",
+  "direction",
+  "quantifier",
+  "tense",
+  "aspect",
+  "substitution",
+] as const;
+
+export type FindingGuard = (typeof CONTENT_GUARDS)[number];
+
+export type FindingName =
+  | "language"
+  | "number"
+  | "date"
+  | "unit"
+  | "negation"
+  | "opposites"
+  | "name"
+  | "kind"
+  | "subject"
+  | "addition"
+  | "code"
+  | "direction"
+  | "reordered"
+  | "quantifier"
+  | "tense"
+  | "aspect"
+  | "substitution";
+
+interface Finding {
+  readonly guard: FindingGuard;
+  readonly name: FindingName;
+  readonly detail: string;
+  readonly certain: boolean;
+}
+
+/** Likeness from which a difference on one side only is certain. Chosen on the calibration halves. */
+const NEAR = 0.6;
+/** Likeness from which an exchanged word is certain. */
+const AKIN = 0.4;
+
+export function findingsOf(a: Reading, b: Reading): readonly Finding[] {
+  const alike = likeness(a, b);
+  const isNear = alike >= NEAR;
+  const isAkin = alike >= AKIN;
+  const found: Finding[] = [];
+  const add = (
+    guard: FindingGuard,
+    name: FindingName,
+    detail: string | null,
+    certain: boolean,
+  ): void => {
+    if (detail !== null) found.push({ guard, name, detail, certain });
+  };
+  add("language", "language", a.lang === b.lang ? null : `${a.lang} against ${b.lang}`, true);
+  add("language", "language", answerLanguageConflict(a.answerLanguages, b.answerLanguages), true);
+  const isTold = a.isStory || b.isStory;
+  add("number", "number", numberExchange(a.numbers, b.numbers), true);
+  const oneSided = numberConflict(a.numbers, b.numbers);
+  // Stories count what others number: "the second child" is "her other child".
+  const isOrdinal = isTold && oneSided?.startsWith("#") === true;
+  add("number", "number", oneSided, (isNear || isTold) && !isOrdinal);
+  add("date", "date", monthsConflict(a.names, b.names), true);
+  add("unit", "unit", unitConflict(a, b), true);
+  add("unit", "unit", oneEach(a.measures, b.measures), isNear);
+  add("polarity", "negation", negationConflict(a.polarity, b.polarity), isNear);
+  add("polarity", "opposites", oppositesConflict(a.polarity, b.polarity), isAkin);
+  add("polarity", "opposites", prefixesConflict(a.polarity, b.polarity), isAkin);
+  add("entity", "name", namesExchange(a.names, b.names), true);
+  add("entity", "name", quotesExchange(a.names, b.names), true);
+  add("entity", "name", namesConflict(a.names, b.names), isNear);
+  add("entity", "kind", kindsConflict(a.kinds, b.kinds), isAkin);
+  add("entity", "subject", subjectConflict(a.structure, b.structure), false);
+  if (a.isStory && b.isStory)
+    add("entity", "addition", additionConflict(a.structure, b.structure), false);
+  add("code", "code", codeConflict(a.code, b.code), isNear);
+  add("code", "code", signConflict(a.code, b.code), false);
+  add("direction", "direction", rolesConflict(a.roles, b.roles), isNear);
+  add("direction", "direction", wholeConflict(a.roles, b.roles), isAkin);
+  add("direction", "direction", directionConflict(a.structure, b.structure), false);
+  add("quantifier", "quantifier", scopeConflict(a.scope, b.scope), isNear);
+  add(
+    "tense",
+    "tense",
+    tenseConflict(a.tense, b.tense),
+    isNear && !isTold && !hasYear(a) && !hasYear(b),
+  );
+  add("aspect", "aspect", aspectConflict(a.structure, b.structure), false);
+  add("substitution", "substitution", substitution(a.content, b.content), false);
+  add("substitution", "reordered", reordered(a.content, b.content), false);
+  return found;
+}
+
+const OPERATORS = /^[-+*×÷^<>=≤≥]$/;
+
+/** "What was" and "what is the population in 2020" ask for one year. */
+const hasYear = ({ numbers }: Reading): boolean =>
+  numbers.some(({ key }) => /^(?:1\d|20)\d\d$/.test(key));
+
+/** Each side holds a number that the other lacks, or a formula differs. */
+function numberExchange(a: readonly NumberFact[], b: readonly NumberFact[]): string | null {
+  const formula = formulaConflict(a, b);
+  if (formula !== null) return formula;
+  const [one, other] = [surplus(a, b), surplus(b, a)];
+  if (one === undefined || other === undefined) return null;
+  // "Turned 45" is "the 45th birthday".
+  return one.replace("#", "") === other.replace("#", "") ? null : `${one} against ${other}`;
+}
+
+/** The multisets of numbers must be equal; an optional number may pair with a required one of the same value. */
+function numberConflict(a: readonly NumberFact[], b: readonly NumberFact[]): string | null {
+  const key = surplus(a, b) ?? surplus(b, a);
+  if (key !== undefined) return `${key} on one side only`;
+  const operators = (facts: readonly NumberFact[]) =>
+    facts
+      .filter((fact) => OPERATORS.test(fact.key))
+      .map((fact) => fact.key)
+      .join(" ");
+  return operators(a) === operators(b) ? null : `${operators(a)} against ${operators(b)}`;
+}
+
+/** A required number of `a` that `b` has no equal for. */
+function surplus(a: readonly NumberFact[], b: readonly NumberFact[]): string | undefined {
+  const rest = new Map<string, number>();
+  for (const { key } of b) rest.set(key, (rest.get(key) ?? 0) + 1);
+  // Optional ones may only take what the required ones leave.
+  for (const { key, optional } of a) {
+    if (optional || OPERATORS.test(key)) continue;
+    const left = rest.get(key) ?? 0;
+    if (left === 0) return key;
+    rest.set(key, left - 1);
+  }
+  return undefined;
+}
+
+/** In a formula the order counts as well: 10 - 4 is not 4 - 10. */
+function formulaConflict(a: readonly NumberFact[], b: readonly NumberFact[]): string | null {
+  const isFormula = (facts: readonly NumberFact[]): boolean =>
+    facts.some(({ key }) => OPERATORS.test(key));
+  if (!isFormula(a) || !isFormula(b)) return null;
+  const sequence = (facts: readonly NumberFact[]) => facts.map(({ key }) => key).join(" ");
+  return sequence(a) === sequence(b) ? null : `${sequence(a)} against ${sequence(b)}`;
+}
+
+/** Each side measures in something the other does not: "30 seconds" and "30 minutes", "in miles" and "in km". */
+function unitConflict(a: Reading, b: Reading): string | null {
+  const unit = oneEach(a.units, b.units);
+  if (unit !== null) return unit;
+  const byNumber = (facts: readonly NumberFact[]) =>
+    new Set(facts.flatMap(({ key, unit: name }) => (name === undefined ? [] : [`${key} ${name}`])));
+  return oneEach(byNumber(a.numbers), byNumber(b.numbers));
+}
+
+function oneEach(a: ReadonlySet<string>, b: ReadonlySet<string>): string | null {
+  const onlyA = [...a].find((item) => !b.has(item));
+  const onlyB = [...b].find((item) => !a.has(item));
+  return onlyA === undefined || onlyB === undefined ? null : `${onlyA} against ${onlyB}`;
+}
