@@ -148,17 +148,24 @@ class Pass {
     if (tombstone && insert.createdAt <= tombstone.upTo) return;
     const existing = this.#get(insert);
     if (existing && existing.createdAt >= insert.createdAt) return;
-    // A newer answer under the same id is another generation: nothing learnt about the old one holds for it.
+    // A newer answer under the same id is another generation: nothing learnt about the old one holds for it. A row that moved
+    // into another space keeps its worth; what was learnt of distances there does not hold here.
+    const { movedFrom = [] } = insert;
+    const former = movedFrom[0] === undefined ? null : this.#get({ ...insert, id: movedFrom[0] });
     this.#set({
       tenant: insert.tenant,
       id: insert.id,
       ansId: insert.ansId,
       lang: insert.lang,
+      embedder: insert.embedder ?? "",
+      movedFrom,
       createdAt: insert.createdAt,
       expiresAt: insert.expiresAt,
-      uses: 1,
-      lastUsedAt: insert.createdAt,
-      ...initialValue(this.#state.meanValue),
+      uses: former?.uses ?? 1,
+      lastUsedAt: former?.lastUsedAt ?? insert.createdAt,
+      ...(former
+        ? { value: former.value, valueN: former.valueN }
+        : initialValue(this.#state.meanValue)),
       quarantined: false,
       decisions: [],
       observations: [],

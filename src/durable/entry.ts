@@ -24,6 +24,10 @@ export interface ObservationDetail extends Pick<
 export interface Entry extends RowKey {
   readonly ansId: string;
   readonly lang: string;
+  /** The space of its vector, '' where that is not known. */
+  readonly embedder: string;
+  /** Ids it had in other spaces, latest first. */
+  readonly movedFrom: readonly string[];
   readonly createdAt: number;
   readonly expiresAt: number;
   /** n_p, from 1 (Eq. 6 wants c^f > 0). */
@@ -58,11 +62,13 @@ export function readEntry(store: SqlStore, { tenant, id }: RowKey): Entry | null
 export function writeEntry(store: SqlStore, entry: Entry): void {
   store.exec(
     `INSERT INTO entry (tenant, id, ans_id, lang, created_at, expires_at, uses, last_used_at, value, value_n,
-       quarantined, decisions, observations) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       quarantined, decisions, observations, embedder, moved_from)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (tenant, id) DO UPDATE SET ans_id = excluded.ans_id, lang = excluded.lang,
        created_at = excluded.created_at, expires_at = excluded.expires_at, uses = excluded.uses,
        last_used_at = excluded.last_used_at, value = excluded.value, value_n = excluded.value_n,
-       quarantined = excluded.quarantined, decisions = excluded.decisions, observations = excluded.observations`,
+       quarantined = excluded.quarantined, decisions = excluded.decisions, observations = excluded.observations,
+       embedder = excluded.embedder, moved_from = excluded.moved_from`,
     entry.tenant,
     entry.id,
     entry.ansId,
@@ -76,6 +82,8 @@ export function writeEntry(store: SqlStore, entry: Entry): void {
     entry.quarantined ? 1 : 0,
     JSON.stringify(entry.decisions),
     JSON.stringify(entry.observations),
+    entry.embedder,
+    entry.movedFrom.join(" "),
   );
 }
 
@@ -98,6 +106,8 @@ type EntryRow = {
   id: string;
   ans_id: string;
   lang: string;
+  embedder: string;
+  moved_from: string;
   created_at: number;
   expires_at: number;
   uses: number;
@@ -114,6 +124,8 @@ const entryOf = (row: EntryRow): Entry => ({
   id: row.id,
   ansId: row.ans_id,
   lang: row.lang,
+  embedder: row.embedder,
+  movedFrom: row.moved_from === "" ? [] : row.moved_from.split(" "),
   createdAt: row.created_at,
   expiresAt: row.expires_at,
   uses: row.uses,

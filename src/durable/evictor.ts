@@ -81,8 +81,13 @@ export class Evictor {
    */
   purge(tenant: string, ids: readonly string[], now: number): number {
     // An id this tenant has no row under may be another tenant's: it gets no tombstone.
-    const named = ids.flatMap((id) => this.#book.get({ tenant, id }) ?? []);
+    const named = this.#named(tenant, ids);
     const known = named.length > 0 ? this.#rowsOf(tenant, named) : [];
+    // The answer of a row on its way into another space may lie there already.
+    const moving = (this.#state.value.reembedding?.pending ?? [])
+      .filter((move) => known.some((row) => isSameRow(row, move)))
+      .map(({ newId, newAnsId }) => ({ tenant, id: newId, ansId: newAnsId }));
+    known.push(...moving.filter((row) => !known.some((other) => isSameRow(other, row))));
     this.#state.commit((state) => ({
       ...state,
       epoch: state.epoch + 1,
@@ -96,8 +101,21 @@ export class Evictor {
     return named.length;
   }
 
+  /** Rows that have one of these ids, or had it in another space. */
+  #named(tenant: string, ids: readonly string[]): readonly Doomed[] {
+    return this.#state.store
+      .exec<{ id: string; ans_id: string }>(
+        `SELECT id, ans_id FROM entry WHERE tenant = ? AND EXISTS (
+           SELECT 1 FROM json_each(?) AS named
+           WHERE named.value = entry.id OR instr(' ' || entry.moved_from || ' ', ' ' || named.value || ' ') > 0)`,
+        tenant,
+        JSON.stringify(ids),
+      )
+      .map(({ id, ans_id: ansId }) => ({ tenant, id, ansId }));
+  }
+
   /** All rows of the answers of some rows. */
-  #rowsOf(tenant: string, rows: readonly Doomed[]): readonly Doomed[] {
+  #rowsOf(tenant: string, rows: readonly Doomed[]): Doomed[] {
     return this.#state.store
       .exec<{ id: string; ans_id: string }>(
         "SELECT id, ans_id FROM entry WHERE tenant = ? AND ans_id IN (SELECT value FROM json_each(?))",
@@ -222,6 +240,12 @@ export class Evictor {
 }
 
 const answerKeyOf = ({ tenant, ansId }: Doomed): string => `a/${tenant}/${ansId}`;
+
+/** For inside a commit: the state with more rows doomed. */
+export const withDoomed = (
+  state: RegionState,
+  rows: readonly (RowKey & { readonly ansId: string })[],
+): RegionState => ({ ...state, doomed: merged(state.doomed, rows) });
 
 const merged = (
   doomed: readonly Doomed[],

@@ -3,14 +3,28 @@
 import { distanceKnots, withDistances } from "../policy/distance-quantiles.ts";
 import { admit, type Drops, recordsOf } from "./admission.ts";
 import { CacheBook } from "./cache-book.ts";
-import { type EvictionSettings, Evictor } from "./evictor.ts";
+import { type EvictionSettings, Evictor, withDoomed } from "./evictor.ts";
 import { IndexQueue } from "./index-queue.ts";
 import { type Batch, Ledger, type PackLimits } from "./ledger.ts";
 import { type AckReply, Leases, type TrainerLease, type TrainerPack } from "./leases.ts";
 import { Nonces } from "./nonces.ts";
 import { type ObjectStore, Packs } from "./packs.ts";
+import {
+  type MoveLease,
+  type MoveResult,
+  Reembedding,
+  REEMBEDDING_SETTINGS,
+  type ReembeddingSettings,
+  reembeddingView,
+} from "./re-embedding.ts";
 import { addToTotals, type RegionState, StateRow } from "./region-state.ts";
-import { type LiveView, type Receipt, type Report, type ReportReply } from "./report.ts";
+import {
+  type EntryInsert,
+  type LiveView,
+  type Receipt,
+  type Report,
+  type ReportReply,
+} from "./report.ts";
 import {
   type RolloutEvent,
   type RolloutState,
@@ -30,6 +44,7 @@ export interface RegionSettings extends EvictionSettings {
   /** How long a new batch may wait for company before it is applied and its rows are written to the index. */
   readonly workDelayMs: number;
   readonly rollout: RolloutSettings;
+  readonly reembedding: ReembeddingSettings;
 }
 
 export const REGION_SETTINGS: RegionSettings = {
@@ -39,6 +54,7 @@ export const REGION_SETTINGS: RegionSettings = {
   capacity: 200_000,
   graceMs: 600_000,
   rollout: ROLLOUT_SETTINGS,
+  reembedding: REEMBEDDING_SETTINGS,
 };
 
 export interface RegionPorts {
@@ -74,6 +90,7 @@ export class RegionCore {
   readonly #leases: Leases;
   readonly #nonces: Nonces;
   readonly #evictor: Evictor;
+  readonly #reembedding: Reembedding;
   #totals: LiveView["totals"];
   #recent: Receipt[] = [];
   #drops: Record<string, number> = {};
@@ -94,6 +111,16 @@ export class RegionCore {
     this.#leases = new Leases(store);
     this.#nonces = new Nonces(store);
     this.#evictor = new Evictor({ ...parts, queue: this.#queue }, objects, settings);
+    this.#reembedding = new Reembedding({
+      state: this.state,
+      book: this.#book,
+      index,
+      objects,
+      settings: settings.reembedding,
+      now,
+      take: (batchId, inserts) => this.#take(batchId, inserts),
+      doom: withDoomed,
+    });
     this.#totals = this.state.value.totals;
     for (const batch of this.#ledger.after(this.state.value.trimmed)) {
       this.#show(batch, batch.seq > this.state.value.applied);
@@ -115,6 +142,7 @@ export class RegionCore {
     this.#count({ "too large": appended.tooLarge });
     for (const batch of appended.batches) {
       this.#queue.fresh.add(batch);
+      this.#reembedding.saw(batch.report.inserts);
       this.#show(batch, true);
       this.#countForRollout(batch);
     }
@@ -136,6 +164,7 @@ export class RegionCore {
       entries: this.state.value.entries,
       totals: this.#totals,
       recent: this.#recent,
+      reembedding: reembeddingView(this.state.value.reembedding),
       rollout: rolloutView(this.state.value.rollout, this.#ports.settings.rollout),
       slices: this.#book.slices.views(this.#ports.now()),
       labelBudgets: this.#book.slices.accounts.views(this.#ports.now()),
@@ -196,6 +225,37 @@ export class RegionCore {
     const known = this.#evictor.purge(tenant, ids, this.#ports.now());
     await this.#step("purge", () => this.#evictor.finish());
     return known;
+  }
+
+  /** Old rows to embed anew; for the Worker's cron. */
+  async takeMoves(to: string): Promise<MoveLease> {
+    if (this.readOnly) return { token: "", rows: [] };
+    this.#apply();
+    return await this.#reembedding.lease(to, this.#ports.token());
+  }
+
+  /** How many of them have moved. */
+  async settleMoves(result: MoveResult): Promise<number> {
+    this.#refuseReadOnly();
+    this.#apply();
+    const moved = await this.#reembedding.settle(result);
+    await this.#step("moved rows", () => this.#evictor.finish());
+    return moved;
+  }
+
+  #take(batchId: string, inserts: readonly EntryInsert[]): void {
+    if (inserts.length === 0) return;
+    this.report({
+      batchId,
+      experiences: [],
+      outcomes: [],
+      receipts: [],
+      inserts,
+      uses: [],
+      labels: [],
+      freshCursor: 0,
+    });
+    this.#apply();
   }
 
   /** Changes settings that travel with every reply. */

@@ -3,6 +3,7 @@
 import { type RowValue } from "../policy/cache/cache-value.ts";
 import { type DistanceHistogram } from "../policy/distance-quantiles.ts";
 import { type ServingScorer } from "./evidence.ts";
+import { type ReembeddingState } from "./re-embedding.ts";
 import { type BackendState, type KillSwitches, type LiveView, type Report } from "./report.ts";
 import { NO_ROLLOUT, type RolloutState } from "./rollout.ts";
 import { readMeta, type SqlStore, writeMeta } from "./rows.ts";
@@ -57,6 +58,8 @@ export interface RegionState {
   readonly evictLease: { readonly owner: string; readonly until: number } | null;
   /** Where the next sweep for rows without an answer goes on. */
   readonly sweepCursor: RowKey | null;
+  /** The last change of the embedder; null before the first. */
+  readonly reembedding: ReembeddingState | null;
 }
 
 const NO_SWITCHES: KillSwitches = {
@@ -101,6 +104,7 @@ const EMPTY: RegionState = {
   doomed: [],
   evictLease: null,
   sweepCursor: null,
+  reembedding: null,
 };
 
 /** The state row and its copy in memory. */

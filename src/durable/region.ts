@@ -5,6 +5,7 @@ import { embedderProfile } from "../policy/embedders.ts";
 import { POINTER_KEY, pointerVersion } from "../policy/network/manifest.ts";
 import { type AckReply, type LeaseRequest, type TrainerLease, type TrainerRpc } from "./leases.ts";
 import { type ObjectStore } from "./packs.ts";
+import { type MoveLease, type MoveResult } from "./re-embedding.ts";
 import { REGION_SETTINGS, RegionCore, type RegionSettings } from "./region-core.ts";
 import {
   type KillSwitches,
@@ -86,6 +87,18 @@ export class Region extends DurableObject<RegionEnv> implements RegionRpc, Train
     this.#alarmAt = await this.ctx.storage.getAlarm();
     await this.#arm();
     return done;
+  }
+
+  async takeMoves(to: string): Promise<MoveLease> {
+    const lease = await this.#core.takeMoves(to);
+    await this.#arm();
+    return lease;
+  }
+
+  async settleMoves(result: MoveResult): Promise<number> {
+    const moved = await this.#core.settleMoves(result);
+    await this.#arm();
+    return moved;
   }
 
   override async alarm(): Promise<void> {

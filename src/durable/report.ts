@@ -4,6 +4,7 @@ import { type Experience, type Outcome } from "../policy/experience.ts";
 import { type SliceOrders } from "../policy/cache/slice.ts";
 import { type LabelBudgetView } from "./accounts.ts";
 import { type ServingScorer } from "./evidence.ts";
+import { type MoveLease, type MoveResult, type ReembeddingView } from "./re-embedding.ts";
 import { type RolloutView, type ServingPolicies } from "./rollout.ts";
 import { type SliceView } from "./slice-record.ts";
 
@@ -24,8 +25,12 @@ export interface EntryInsert {
   readonly question: string;
   readonly createdAt: number;
   readonly expiresAt: number;
-  /** base64 of 768 little-endian float32 values, unit norm. */
+  /** base64 of as many little-endian float32 values as the index has dimensions (768 where nothing else is set), unit norm. */
   readonly vector: string;
+  /** The vector's space; left out by a release that did not say. */
+  readonly embedder?: string;
+  /** Ids that the row had in other spaces, latest first. */
+  readonly movedFrom?: readonly string[];
 }
 
 /** A row was used by A or C; the reward relative to calling the model moves its cache value. */
@@ -146,6 +151,10 @@ export interface RegionRpc {
   live(): Promise<LiveView>;
   /** Product eviction; idempotent, overlapping runs act as one. Called by cron. */
   evict(): Promise<{ evicted: number; kept: number }>;
+  /** Rows of other embedders to embed anew, for cron; empty when there is nothing to do. */
+  takeMoves(to: string): Promise<MoveLease>;
+  /** What became of them; returns how many have moved. */
+  settleMoves(result: MoveResult): Promise<number>;
 }
 
 /** Totals since the object was created, and the newest decisions (newest first, at most 50). */
@@ -165,6 +174,8 @@ export interface LiveView {
     readonly delays: Readonly<Record<string, readonly number[]>>;
   };
   readonly recent: readonly Receipt[];
+  /** How far the last change of the embedder has come. */
+  readonly reembedding: ReembeddingView | null;
   readonly rollout: RolloutView;
   /** The busiest slices of tenant and language, and what is known of their wrong answers. */
   readonly slices: readonly SliceView[];

@@ -56,6 +56,11 @@ export const REGION_SCHEMA: readonly Migration[] = [
     // A tenant's requests by language, and the money of its last day, JSON.
     `CREATE TABLE account (tenant TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID`,
   ],
+  [
+    // The space of the row's vector ('': written by a release that did not say), and its ids in other spaces.
+    `ALTER TABLE entry ADD COLUMN embedder TEXT NOT NULL DEFAULT ''`,
+    `ALTER TABLE entry ADD COLUMN moved_from TEXT NOT NULL DEFAULT ''`,
+  ],
 ];
 
 export const TENANTS_SCHEMA: readonly Migration[] = [

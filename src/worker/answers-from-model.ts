@@ -222,6 +222,7 @@ async function storedOf(life: Life, scope: Scope, answer: Answer): Promise<Store
     fingerprint: scope.fingerprint,
     question: life.question,
     embedder: ports.embedder.id,
+    origin: scope.origin,
     text: answer.text,
     finishReason: answer.finishReason,
     model: answer.model || request.chat.model,
@@ -250,6 +251,7 @@ async function rowOf(life: Life, stored: StoredAnswer): Promise<EntryInsert | nu
     createdAt: stored.createdAt,
     expiresAt: stored.expiresAt,
     vector: encodeFloats(embedding),
+    embedder: life.ports.embedder.space,
   };
 }
 

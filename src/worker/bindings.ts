@@ -21,6 +21,7 @@ import { type PolicyBucket } from "./policy-files.ts";
 import { loadedPolicy, policyStatus, refreshPolicies } from "./policy-loader.ts";
 import { type Dependency, type Hop, type ModelCall, type ModelReply, type Ports } from "./ports.ts";
 import { embeddingPrice } from "./prices.ts";
+import { type MovingPorts, moveRows } from "./re-embedding.ts";
 import { type RegionConfig, regionObjectName, regionOf } from "./regions.ts";
 import { Breakers, CircuitBreaker, guarded } from "./upstream/breaker.ts";
 import { callFirstAvailable } from "./upstream/call.ts";
@@ -94,7 +95,7 @@ function hmacOf(env: Env): ReturnType<typeof hmacWith> {
   return signing.hmac;
 }
 
-export function embedderInfo({ embedder }: Config): EmbedderInfo {
+function embedderInfo({ embedder }: Config): EmbedderInfo {
   const { id, dimensions, kind, usdPerMillionTokens } = embedder;
   return {
     ...embedderProfile(id, dimensions),
@@ -105,7 +106,7 @@ export function embedderInfo({ embedder }: Config): EmbedderInfo {
   };
 }
 
-export function embedOf({ embedder }: Config, env: Env): Embed {
+function embedOf({ embedder }: Config, env: Env): Embed {
   if (embedder.kind === "built-in") return async (texts) => builtInEmbed(builtInEmbedder())(texts);
   if (embedder.kind !== "openai") return workersAiEmbed(env.AI, embedder);
   const apiKey = secretOf(env, embedder.apiKeyBinding);
@@ -273,17 +274,37 @@ function targetOf(upstream: UpstreamConfig, config: Config, env: Env): UpstreamT
 
 /** Cron: every region object evicts; one that fails does not stop the others. */
 export async function evictEverywhere(env: Env): Promise<void> {
+  const evicted = regionObjectsOf(env).map(async (object) => object.evict());
+  logFailures("eviction-failed", await Promise.allSettled(evicted));
+}
+
+/** Cron: rows that an earlier embedder made are embedded anew, so many per run. */
+export async function reembedEverywhere(env: Env): Promise<void> {
   const config = configOf(env);
-  const objects = config.regions.flatMap((region) =>
+  const ports: MovingPorts = {
+    embedder: embedderInfo(config),
+    embed: embedOf(config, env),
+    hmac: hmacOf(env),
+    answers: { get: async (key) => (await (await env.STORE.get(key))?.text()) ?? null },
+    now: Date.now,
+  };
+  // One after another: they share the calls that a Worker may make in one run.
+  for (const object of regionObjectsOf(env))
+    logFailures("re-embedding-failed", await Promise.allSettled([moveRows(object, ports)]));
+}
+
+const regionObjectsOf = (env: Env): readonly DurableObjectStub<Region>[] =>
+  configOf(env).regions.flatMap((region) =>
     Array.from({ length: region.shards }, (_, shard) =>
       env.REGION.get(env.REGION.idFromName(`region/${region.name}/${shard}`), {
         locationHint: region.locationHint,
       }),
     ),
   );
-  const results = await Promise.allSettled(objects.map(async (object) => object.evict()));
+
+function logFailures(event: string, results: readonly PromiseSettledResult<unknown>[]): void {
   for (const result of results)
     if (result.status === "rejected")
       // oxlint-disable-next-line no-console -- the Worker's log is where cron failures are read
-      console.error(JSON.stringify({ event: "eviction-failed", error: String(result.reason) }));
+      console.error(JSON.stringify({ event, error: String(result.reason) }));
 }

@@ -2,7 +2,7 @@
 import { type IRequest, Router } from "itty-router";
 import { decisionReceipt, liveView, tenantsAndKeys } from "./admin.ts";
 import { authenticate } from "./auth.ts";
-import { type World, evictEverywhere, worldOf } from "./bindings.ts";
+import { type World, evictEverywhere, reembedEverywhere, worldOf } from "./bindings.ts";
 import { embeddings } from "./embeddings.ts";
 import { type Env } from "./env.ts";
 import { feedback } from "./feedback.ts";
@@ -86,6 +86,7 @@ export default {
 
   async scheduled(_controller: ScheduledController, env: Env): Promise<void> {
     await evictEverywhere(env);
+    await reembedEverywhere(env);
   },
 } satisfies ExportedHandler<Env>;
 

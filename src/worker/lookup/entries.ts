@@ -2,6 +2,7 @@
 // same, so a repeat costs one read and a new answer one write. Deleting the object is the tombstone.
 import { type TenantId } from "../../durable/tenant.ts";
 import { base32, sha256Hex } from "./digest.ts";
+import { type Origin, type Scope, scopeIn } from "./fingerprint.ts";
 
 export interface StoredAnswer {
   readonly v: 1;
@@ -11,6 +12,8 @@ export interface StoredAnswer {
   readonly fingerprint: string;
   readonly question: string;
   readonly embedder: string;
+  /** Left out by a release before there was one: such an answer cannot follow a change of the embedder. */
+  readonly origin?: Origin;
   readonly text: string;
   readonly finishReason: string;
   readonly model: string;
@@ -57,16 +60,21 @@ const keyOf = (tenant: TenantId, ansId: string): string => `a/${tenant}/${ansId}
  */
 export async function readAnswer(
   store: AnswerStore,
-  expected: {
-    readonly tenant: TenantId;
-    readonly ansId: string;
-    readonly namespace: string;
-    readonly fingerprint: string;
-    readonly now: number;
-  },
+  expected: Expected,
 ): Promise<StoredAnswer | null> {
   const body = await store.get(keyOf(expected.tenant, expected.ansId));
-  if (body === null) return null;
+  return body === null ? null : await asAnswer(body, expected);
+}
+
+interface Expected {
+  readonly tenant: TenantId;
+  readonly ansId: string;
+  readonly namespace: string;
+  readonly fingerprint: string;
+  readonly now: number;
+}
+
+async function asAnswer(body: string, expected: Expected): Promise<StoredAnswer | null> {
   let answer: StoredAnswer;
   try {
     answer = JSON.parse(body) as StoredAnswer;
@@ -83,6 +91,38 @@ export async function readAnswer(
     typeof answer.text === "string";
   return own && (await sha256Hex(answer.text)) === answer.sha256 ? answer : null;
 }
+
+/**
+ * An answer as its own object says where it belongs, for a change of the embedder: null unless key, namespace, fingerprint
+ * and text all follow from what it says of itself.
+ */
+export async function readOwnAnswer(
+  store: Pick<AnswerStore, "get">,
+  hmac: (parts: readonly string[]) => Promise<Uint8Array>,
+  expected: { readonly tenant: TenantId; readonly ansId: string; readonly now: number },
+): Promise<{ readonly answer: StoredAnswer; readonly scope: Scope } | null> {
+  const { tenant, ansId } = expected;
+  const body = await store.get(keyOf(tenant, ansId));
+  if (body === null) return null;
+  let said: Partial<StoredAnswer>;
+  try {
+    said = JSON.parse(body) as Partial<StoredAnswer>;
+  } catch {
+    return null;
+  }
+  const { origin, question } = said;
+  if (typeof question !== "string" || !isOrigin(origin)) return null;
+  const scope = await scopeIn(tenant, origin);
+  if ((await answerIdOf(hmac, scope, question)) !== ansId) return null;
+  const { namespace, fingerprint } = scope;
+  const answer = await asAnswer(body, { ...expected, namespace, fingerprint });
+  return answer && { answer, scope };
+}
+
+const isOrigin = (origin: Partial<Origin> | null | undefined): origin is Origin =>
+  typeof origin?.place === "string" &&
+  typeof origin.request === "string" &&
+  typeof origin.embedder === "string";
 
 export async function writeAnswer(store: AnswerStore, answer: StoredAnswer): Promise<void> {
   await store.put(keyOf(answer.tenant as TenantId, answer.ansId), JSON.stringify(answer));

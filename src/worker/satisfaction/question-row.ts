@@ -40,5 +40,6 @@ export async function questionRow(life: Life, approved: StoredAnswer): Promise<E
     createdAt: approved.createdAt,
     expiresAt: approved.expiresAt,
     vector: encodeFloats(embedding),
+    embedder: ports.embedder.space,
   };
 }

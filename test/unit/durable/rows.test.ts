@@ -39,7 +39,7 @@ describe("migrations", () => {
   it("bring an old database to the newest schema and keep what it holds", () => {
     const store = nodeStore();
     store.db.exec(schema1);
-    expect(migrate(store, REGION_SCHEMA)).toEqual({ version: 4, readOnly: false });
+    expect(migrate(store, REGION_SCHEMA)).toEqual({ version: 5, readOnly: false });
     expect(store.exec("SELECT id FROM batch ORDER BY seq")).toEqual([{ id: "b2" }, { id: "b3" }]);
     expect(store.exec("SELECT COUNT(*) AS n FROM entry")).toEqual([{ n: 0 }]);
   });
