@@ -1,7 +1,19 @@
 // A tenant's account: how many requests each of its slices had, and what its labels cost beside what its hits saved. Labels
 // may cost a tenth of the money saved in the same day; what they cost beyond is not spent, by asking for no more of them.
 import { type Batch } from "./ledger.ts";
+import {
+  NEW_TRIAL,
+  notesShareAt,
+  type NotesTrial,
+  notesView,
+  type NotesView,
+  TRIAL_SHARE,
+  withNotedLabel,
+  withNotedRequest,
+} from "./notes-trial.ts";
 import { NEW_PAYING, type Paying, paysAt, withLabelCost, withRequest } from "./paying.ts";
+import { sliceOf } from "../policy/cache/slice.ts";
+import { type Label } from "./report.ts";
 import { type Traffic } from "./slice-record.ts";
 import { type SqlStore } from "./rows.ts";
 
@@ -13,6 +25,8 @@ interface Account {
   readonly credit: number;
   /** Left out by releases that did not count it. */
   readonly paying?: Paying;
+  /** By language. */
+  readonly notes?: Readonly<Record<string, NotesTrial>>;
 }
 
 export interface LabelBudgetView {
@@ -30,6 +44,7 @@ export const LABEL_CREDIT_USD = 0.25;
 const LABEL_SHARE = 0.09;
 const WINDOW_HOURS = 24;
 const HOUR_MS = 3_600_000;
+const MAX_VIEWS = 100;
 
 const NEW_ACCOUNT: Account = { slices: {}, hours: [], credit: LABEL_CREDIT_USD };
 
@@ -58,6 +73,33 @@ export class Accounts {
   lookUpsOff(now: number): readonly string[] {
     return [...this.#accounts].flatMap(([tenant, { paying = NEW_PAYING }]) =>
       paysAt(paying, now) ? [] : tenant,
+    );
+  }
+
+  /** Slices without notes, and the share of requests with notes in those of which something is known. */
+  notesOrders(now: number): {
+    readonly off: readonly string[];
+    readonly share: readonly (readonly [slice: string, share: number])[];
+  } {
+    const shares = this.#trials().map(
+      ([tenant, lang, trial]) => [sliceOf(tenant, lang), notesShareAt(trial, now)] as const,
+    );
+    return {
+      off: shares.flatMap(([slice, share]) => (share === 0 ? [slice] : [])),
+      share: shares.filter(([, share]) => share > 0 && share !== TRIAL_SHARE),
+    };
+  }
+
+  notesViews(now: number): readonly NotesView[] {
+    return this.#trials()
+      .toSorted(([, , a], [, , b]) => b.requests - a.requests)
+      .slice(0, MAX_VIEWS)
+      .map(([tenant, lang, trial]) => notesView({ tenant, lang }, trial, now));
+  }
+
+  #trials(): readonly (readonly [tenant: string, lang: string, trial: NotesTrial])[] {
+    return [...this.#accounts].flatMap(([tenant, { notes = {} }]) =>
+      Object.entries(notes).map(([lang, trial]) => [tenant, lang, trial] as const),
     );
   }
 
@@ -105,8 +147,11 @@ export class AccountPass {
         slices: { ...account.slices, [slice]: traffic },
         paying: withRequest(account.paying ?? NEW_PAYING, outcome, receivedAt),
       });
+      this.#notes(outcome, (trial) => withNotedRequest(trial, outcome, receivedAt));
     }
-    for (const { tenant, costUsd = 0 } of report.labels) {
+    for (const label of report.labels) {
+      this.#notes(label, (trial) => withNotedLabel(trial, label, receivedAt));
+      const { tenant, costUsd = 0 } = label;
       if (!(costUsd > 0)) continue;
       const account = this.#get(tenant);
       const fromCredit = Math.min(account.credit, costUsd);
@@ -130,6 +175,17 @@ export class AccountPass {
 
   keep(): void {
     for (const [tenant, account] of this.#changed) this.#kept.set(tenant, account);
+  }
+
+  #notes(
+    { tenant, notes }: Pick<Label, "tenant" | "notes">,
+    next: (trial: NotesTrial) => NotesTrial,
+  ): void {
+    if (notes === undefined) return;
+    const account = this.#get(tenant);
+    const trials = account.notes ?? {};
+    const trial = next(trials[notes.lang] ?? NEW_TRIAL);
+    this.#changed.set(tenant, { ...account, notes: { ...trials, [notes.lang]: trial } });
   }
 
   #get(tenant: string): Account {

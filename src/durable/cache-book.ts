@@ -198,6 +198,7 @@ class Pass {
   }
 
   #label(label: Label, now: number): void {
+    this.#noteRows(label);
     const { rowId, distance } = label;
     if (rowId === undefined || distance === undefined) return;
     const key = { tenant: label.tenant, id: rowId };
@@ -228,6 +229,18 @@ class Pass {
     const tombstones = this.#state.tombstones.filter((other) => !isSameRow(other, key));
     if (isOut) tombstones.push({ ...key, upTo: entry.createdAt, until: now + TOMBSTONE_MS });
     this.#state = { ...this.#state, tombstones };
+  }
+
+  /** Notes made an answer right that would have been wrong, or the other way round: that is what its rows are worth. */
+  #noteRows({ tenant, expId, correct, plain, noteRows = [] }: Label): void {
+    if (plain === undefined || correct === plain) return;
+    const gained =
+      (correct - plain) * (PRODUCT_WEIGHTS.acceptedQuality - PRODUCT_WEIGHTS.wrongQuality);
+    for (const id of noteRows) {
+      const entry = this.#get({ tenant, id });
+      if (!entry?.decisions.includes(expId) || this.#isDoomed(entry)) continue;
+      this.#set({ ...entry, ...this.#valued(entry, this.#state.baseline.value + gained) });
+    }
   }
 
   /**

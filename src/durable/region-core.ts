@@ -168,6 +168,7 @@ export class RegionCore {
       rollout: rolloutView(this.state.value.rollout, this.#ports.settings.rollout),
       slices: this.#book.slices.views(this.#ports.now()),
       labelBudgets: this.#book.slices.accounts.views(this.#ports.now()),
+      notes: this.#book.slices.accounts.notesViews(this.#ports.now()),
     };
   }
 

@@ -1,9 +1,10 @@
 // What isolates and the region object say to each other. An isolate sends reports off the request's path; the reply
 // carries everything it must know. The region object is never called before a response.
-import { type Experience, type Outcome } from "../policy/experience.ts";
+import { type Experience, type NotesArm, type Outcome } from "../policy/experience.ts";
 import { type SliceOrders } from "../policy/cache/slice.ts";
 import { type LabelBudgetView } from "./accounts.ts";
 import { type ServingScorer } from "./evidence.ts";
+import { type NotesView } from "./notes-trial.ts";
 import { type MoveLease, type MoveResult, type ReembeddingView } from "./re-embedding.ts";
 import { type RolloutView, type ServingPolicies } from "./rollout.ts";
 import { type SliceView } from "./slice-record.ts";
@@ -74,6 +75,12 @@ export interface Label {
    */
   readonly samplingProbability?: number;
   readonly comment?: string;
+  /** The decision's part in the trial of notes. */
+  readonly notes?: NotesArm;
+  /** Of an answer with notes: whether the model's answer to the same request without them is acceptable. */
+  readonly plain?: 0 | 1;
+  /** The rows that its notes came from. */
+  readonly noteRows?: readonly string[];
 }
 
 /** What `GET /admin/decisions/{id}` shows; JSON, already free of secrets. */
@@ -135,6 +142,10 @@ export interface ReportReply {
   readonly labelsPaused?: readonly string[];
   /** Tenants for whom looking up other wordings costs more than its hits save: repeats alone, for the time being. */
   readonly lookUpsOff?: readonly string[];
+  /** Slices in which notes do not pay: action C is off there for the time being. */
+  readonly notesOff?: readonly string[];
+  /** Where something is known of notes, the share of requests that get them; elsewhere `TRIAL_SHARE` (notes-trial.ts). */
+  readonly notesShare?: Readonly<Record<string, number>>;
   /** What is known of slices beyond that; a slice that is not listed is young: `YOUNG_SLICE`. */
   readonly slices?: Readonly<Record<string, SliceOrders>>;
   /** Records of this report that were not stored (storage is filling, invalid, too large); absent when none. */
@@ -180,4 +191,6 @@ export interface LiveView {
   /** The busiest slices of tenant and language, and what is known of their wrong answers. */
   readonly slices: readonly SliceView[];
   readonly labelBudgets: readonly LabelBudgetView[];
+  /** The trials of notes. */
+  readonly notes: readonly NotesView[];
 }

@@ -67,6 +67,8 @@ export class SliceBook {
     readonly slices?: Readonly<Record<string, SliceOrders>>;
     readonly labelsPaused?: readonly string[];
     readonly lookUpsOff?: readonly string[];
+    readonly notesOff?: readonly string[];
+    readonly notesShare?: Readonly<Record<string, number>>;
   } {
     const off: string[] = [];
     const orders: [string, SliceOrders][] = [];
@@ -78,11 +80,16 @@ export class SliceBook {
     }
     const paused = this.accounts.paused(now);
     const unpaying = this.accounts.lookUpsOff(now);
+    const notes = this.accounts.notesOrders(now);
     return {
       ...(off.length > 0 && { slicesOff: off.slice(-MAX_OFF) }),
       ...(orders.length > 0 && { slices: Object.fromEntries(orders.slice(-MAX_ORDERS)) }),
       ...(paused.length > 0 && { labelsPaused: paused }),
       ...(unpaying.length > 0 && { lookUpsOff: unpaying.slice(-MAX_OFF) }),
+      ...(notes.off.length > 0 && { notesOff: notes.off.slice(-MAX_OFF) }),
+      ...(notes.share.length > 0 && {
+        notesShare: Object.fromEntries(notes.share.slice(-MAX_ORDERS)),
+      }),
     };
   }
 

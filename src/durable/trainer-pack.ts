@@ -45,6 +45,7 @@ const OUTCOME_FIELDS: Fields<Outcome> = {
   overheadUsd: true,
   lookUpUsd: true,
   lang: true,
+  notes: true,
 };
 
 const LABEL_FIELDS: Fields<TrainerLabel> = {
@@ -61,6 +62,9 @@ const LABEL_FIELDS: Fields<TrainerLabel> = {
   reuse: true,
   costUsd: true,
   samplingProbability: true,
+  notes: true,
+  plain: true,
+  noteRows: true,
 };
 
 /** A copy of a pack with the known fields alone. */

@@ -36,6 +36,14 @@ export interface Experience {
   readonly usedRows: readonly string[];
 }
 
+/** Where notes (action C) were possible: whether the request got them, and with which probability it came to be so. */
+export interface NotesArm {
+  readonly arm: "C" | "B";
+  /** Of this very arm, in (0, 1]. */
+  readonly probability: number;
+  readonly lang: string;
+}
+
 /** How a decision ended. Sent with the decision when that is soon enough, else later under the same id. */
 export interface Outcome {
   readonly expId: string;
@@ -60,4 +68,6 @@ export interface Outcome {
   readonly lookUpUsd?: number;
   /** Language of the request (`languageOf`), where it was read; its slice counts the request. */
   readonly lang?: string;
+  /** Its part in the trial of notes; left out where there were none to give. */
+  readonly notes?: NotesArm;
 }

@@ -279,6 +279,19 @@ function end(
       parts: { firstByte: firstByteMs },
     }),
   });
+  const { tenant, notes, noteRows } = record;
+  if (record.result === "AUGMENTED" && result === "final")
+    for (const id of noteRows)
+      desk.add({ use: { id, tenant: tenant.id, expId: record.id, handling: "C" } });
+  if (notes !== null) {
+    const now = ports.now();
+    ports.isolate.decisions.set(`${tenant.id}|${record.id}`, {
+      id: record.id,
+      at: now,
+      row: null,
+      notes,
+    });
+  }
   ports.waitUntil(desk.flushSoon(link, ports.now, ports.wait));
 }
 

@@ -4,7 +4,7 @@ import { type Receipt } from "../durable/report.ts";
 import { type Tenant } from "../durable/tenant.ts";
 import { languageOf } from "../policy/cache/language.ts";
 import { type Decision } from "../policy/decide.ts";
-import { type Experience, type Outcome } from "../policy/experience.ts";
+import { type Experience, type NotesArm, type Outcome } from "../policy/experience.ts";
 import { encodeHalf } from "../policy/half.ts";
 import { type Observation, type Policy } from "../policy/network/policy.ts";
 import { RESOLVER_VERSION, obstacleOf } from "../policy/cache/resolver.ts";
@@ -48,6 +48,9 @@ export interface DecisionRecord {
   overheadMs: number;
   /** Whether its answer is compared with a second one; null where that is not possible or not wanted. */
   examination: Examination | null;
+  /** Where notes were possible: its part in their trial, and the rows that they came from. */
+  notes: NotesArm | null;
+  noteRows: readonly string[];
 }
 
 /** `d<time in base36>-<random>-<region>`: sorts by time and names the object that keeps it. */
@@ -153,6 +156,7 @@ export function receiptOf(record: DecisionRecord): Receipt {
         verdicts: decision?.verdicts.find(({ id }) => id === row.id) ?? null,
       })),
       nearestMiss: decision?.nearestMiss ?? null,
+      notes: record.notes && { ...record.notes, rows: record.noteRows },
       examined: record.examination && {
         kind: record.examination.kind,
         row: record.examination.row?.id ?? null,
@@ -243,6 +247,7 @@ export function outcomeOf(
     savedUsd: end.savedUsd,
     overheadUsd: overheadOf(record),
     ...lookUpUsdOf(record),
+    ...(record.notes && { notes: record.notes }),
     ...(record.question !== "" && { lang: languageOf(record.question) }),
   };
 }

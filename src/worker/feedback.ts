@@ -40,6 +40,7 @@ export async function feedback(world: World): Promise<Response> {
       correct: correctness(json),
       weight: 1,
       ...recent?.row,
+      ...(recent?.notes && { notes: recent.notes }),
       ...(sampling !== undefined && { samplingProbability: sampling }),
       ...(comment !== undefined && { comment }),
     },

@@ -10,6 +10,7 @@ import {
   type Report,
   type ReportReply,
 } from "../durable/report.ts";
+import { TRIAL_SHARE } from "../durable/notes-trial.ts";
 import { type ServingPolicies } from "../durable/rollout.ts";
 import { type SliceOrders, YOUNG_SLICE } from "../policy/cache/slice.ts";
 import { type Experience, type Outcome } from "../policy/experience.ts";
@@ -69,6 +70,8 @@ export class RegionDesk {
   #slices: ReportReply["slices"];
   #labelsPaused: ReadonlySet<string> = new Set();
   #lookUpsOff: ReadonlySet<string> = new Set();
+  #notesOff: ReadonlySet<string> = new Set();
+  #notesShare: ReportReply["notesShare"];
   /** By what this isolate serves; goes out with every report. */
   scorer: NonNullable<Report["scorer"]> | null = null;
   /** Records given up, by reason. */
@@ -117,6 +120,11 @@ export class RegionDesk {
   /** Whether looking up other wordings pays for the tenant. */
   paysToLookUp(tenant: string): boolean {
     return !this.#lookUpsOff.has(tenant);
+  }
+
+  /** Share of the requests with notes to give that get them, by slice; 0: they do not pay there. */
+  notesShareOf(slice: string): number {
+    return this.#notesOff.has(slice) ? 0 : (this.#notesShare?.[slice] ?? TRIAL_SHARE);
   }
 
   /** Whether the copy is young enough to serve from the cache by. */
@@ -229,6 +237,8 @@ export class RegionDesk {
     this.#slices = reply.slices;
     this.#labelsPaused = new Set(reply.labelsPaused);
     this.#lookUpsOff = new Set(reply.lookUpsOff);
+    this.#notesOff = new Set(reply.notesOff);
+    this.#notesShare = reply.notesShare;
     this.#tombstones = new Set(reply.tombstones);
     for (const row of reply.fresh) this.#remember(row);
     this.#freshCursor = Math.max(this.#freshCursor, reply.freshCursor);

@@ -30,7 +30,10 @@ export class MemoryRegion implements RegionLink {
   switches: KillSwitches = ALL_ON;
   policy: ServingPolicies = { stable: 0, candidate: null, share: 0 };
   /** What the region knows beyond this, said with every reply. */
-  orders: Pick<ReportReply, "slicesOff" | "slices" | "labelsPaused" | "lookUpsOff"> = {};
+  orders: Pick<
+    ReportReply,
+    "slicesOff" | "slices" | "labelsPaused" | "lookUpsOff" | "notesOff" | "notesShare"
+  > = {};
   /** What a region object knows of an embedder after 500 distances. */
   distances: ReportReply["distances"];
   /** Removed rows and when; a row made later under the same id is another one. */

@@ -270,6 +270,8 @@ describe("a tenant's setting", () => {
 
   test("augment puts near rows into the prompt as notes, and the answer is not stored", async () => {
     const world = await answered();
+    world.region().orders = { notesShare: { "acme/en": 1 } };
+    await world.clock.advance(61_000);
     const key = keyOf("acme", { augment: true });
     const prompt = "Tell me the capital of France in 1850";
     world.alike(prompt, CAPITAL, 0.9);

@@ -363,6 +363,8 @@ describe("a row that was nearly served", () => {
 test("an answer with notes is compared with the model's plain one, which is kept as a miss's would be", async () => {
   const rig = await examinedWorld();
   const { world, key, callsOf } = rig;
+  world.region().orders = { notesShare: { "acme/en": 1 } };
+  await world.clock.advance(61_000);
   const ask = { key: key({ augment: true }) };
   const reply = await world.ask(FARTHER, ask);
   expect(reply.headers.get("x-velo-cache")).toBe("AUGMENTED");
