@@ -5,18 +5,20 @@ import { costOfOperations, SHARED_OPERATIONS } from "../../src/worker/prices.ts"
 /** `embeddingPrice`: US dollars per million tokens; 0 for the built-in embedder, whose work is CPU time. */
 export function operationCosts(dimensions: number, embeddingPrice: number): OperationCosts {
   return {
-    operationsUsd: ({ by, lookedUp }) =>
+    operationsUsd: ({ by, asked }) =>
       costOfOperations(
         {
           ...SHARED_OPERATIONS,
-          storeReads: Number(lookedUp) + Number(by === "semantic"),
-          storeWrites: Number(by === "model" && lookedUp),
-          vectorQueries: Number(lookedUp),
+          storeReads: Number(asked !== "nothing") + Number(by === "semantic"),
+          storeWrites: Number(by === "model" && asked !== "nothing"),
+          vectorQueries: Number(asked === "rows"),
           dimensions,
           embeddedTokens: 0,
         },
         0,
       ).operationsUsd,
-    embeddingUsd: ({ tokensIn, lookedUp }) => (lookedUp ? (tokensIn * embeddingPrice) / 1e6 : 0),
+    // A repeat is embedded while its answer is read: who waits first for one and then for the other waits twice.
+    embeddingUsd: ({ tokensIn, by, asked }) =>
+      asked === "rows" || by === "exact" ? (tokensIn * embeddingPrice) / 1e6 : 0,
   };
 }

@@ -257,7 +257,12 @@ async function savingsOf(
     tokensIn: request.tokensIn,
     tokensOut: request.tokensOut,
     label: null,
-    lookedUp: request.level !== "bypass",
+    asked:
+      request.level === "bypass"
+        ? "nothing"
+        : request.level === "exact" || by === "exact"
+          ? "repeats"
+          : "rows",
     model: request.model,
   }));
   const costs = operationCosts(dimensions, embeddingPrice);

@@ -1,4 +1,6 @@
 import { parseArgs } from "node:util";
+import { type Mix, zeroCounts } from "../../src/trainer-node/simulator/mix.ts";
+import { REQUEST_KINDS, type RequestKind } from "../../src/trainer-node/simulator/request.ts";
 import { type PricePoint } from "../../src/trainer-node/evaluation/net-saving.ts";
 import {
   type FieldNames,
@@ -40,6 +42,7 @@ export interface StreamOptions {
   readonly requests: number;
   readonly seed: number;
   readonly shift: boolean;
+  readonly mix: Mix | undefined;
   readonly answerTokens: number;
   readonly embedder: EmbedderName;
   readonly verifier: "built-in" | "none";
@@ -117,7 +120,7 @@ function pairsOptions(values: Flags, files: readonly string[]): PairsOptions {
 }
 
 function streamOptions(values: Flags, files: readonly string[]): StreamOptions {
-  const own = ["data", "write", "requests", "seed", "shift"] as const;
+  const own = ["data", "write", "requests", "seed", "shift", "mix"] as const;
   refuseOthers("stream", values, [
     ...own,
     "embedder",
@@ -138,6 +141,7 @@ function streamOptions(values: Flags, files: readonly string[]): StreamOptions {
     requests: whole("requests", values.requests ?? "20000", 100, 1_000_000),
     seed: whole("seed", values.seed ?? "1", 0, 0xffffffff),
     shift: values.shift ?? false,
+    mix: values.mix === undefined ? undefined : mixOf(values.mix),
     answerTokens: whole("answer-tokens", values["answer-tokens"] ?? "200", 0, 100_000),
     ...modelsOf(values),
     price: values.price === undefined ? undefined : priceOf(values.price),
@@ -188,6 +192,22 @@ function refuseOthers(command: string, values: Flags, own: readonly (keyof Flags
   if (other !== undefined) throw new UsageError(`--${other} is no option of ${command}`);
 }
 
+/** "new=80,repeat=20": shares of kinds, the others 0. */
+function mixOf(text: string): Mix {
+  const mix: Record<RequestKind, number> = zeroCounts();
+  for (const part of text.split(",")) {
+    const [name, share] = part.split("=");
+    const kind = REQUEST_KINDS.find((known) => known === name && known !== "follow-up");
+    const number = Number(share);
+    if (kind === undefined || !(number >= 0 && number < Infinity))
+      throw new UsageError(`--mix takes KIND=SHARE,..., got ${part}`);
+    mix[kind] = number;
+  }
+  if (Object.values(mix).every((share) => share === 0))
+    throw new UsageError("--mix has no share above 0");
+  return mix;
+}
+
 /** "0.15,0.075,0.6": input, cached input, output. */
 function priceOf(text: string): PricePoint {
   const [input, cachedInput, output, ...rest] = text.split(",").map((one) => amount("price", one));
@@ -222,6 +242,7 @@ function readFlags(args: readonly string[]) {
         requests: text,
         seed: text,
         shift: { type: "boolean" },
+        mix: text,
         price: text,
         "answer-tokens": text,
         "embedding-price": text,

@@ -1,5 +1,6 @@
 // The printed form of `evaluate stream`.
 import { type FamilyShare } from "../../src/trainer-node/evaluation/answered.ts";
+import { type PlayerReport } from "../../src/trainer-node/evaluation/compare-stream.ts";
 import { type NetSaving } from "../../src/trainer-node/evaluation/net-saving.ts";
 import { columns, percent, percentRange, points } from "./columns.ts";
 import { type StreamResult } from "./stream.ts";
@@ -29,9 +30,10 @@ export function formatStream(result: StreamResult): string {
     "",
     "velo minus the others, in points (95 % interval, paired, bootstrap over families of questions)",
     columns([
-      ["against", "repeats and rephrasings served", "wrong per request"],
-      ...result.differences.map(({ against, shouldHits, wrongPerRequest }) => [
+      ["against", "rephrasings served", "repeats and rephrasings", "wrong per request"],
+      ...result.differences.map(({ against, rephrasings, shouldHits, wrongPerRequest }) => [
         against,
+        `${points(rephrasings.value)} ${percentRange(rephrasings.interval)}`,
         `${points(shouldHits.value)} ${percentRange(shouldHits.interval)}`,
         `${points(wrongPerRequest.value, 2)} ${percentRange(wrongPerRequest.interval, 2)}`,
       ]),
@@ -46,18 +48,28 @@ export function formatStream(result: StreamResult): string {
       ]),
     ]),
     "",
-    "Of it for velo, US dollars per 1,000 requests",
+    "Of it for velo, US dollars per 1,000 requests; not looked up: requests after look-ups had stopped because they did not pay",
     columns([
-      ["price point", "saved", "operations", "embedding", "labels", "judge", "net"],
-      ...players[0]!.savings.map((one) => costRow(one, players[0]!.figures.requests)),
+      [
+        "price point",
+        "saved",
+        "operations",
+        "embedding",
+        "labels",
+        "judge",
+        "net",
+        "not looked up",
+      ],
+      ...players[0]!.savings.map((one, p) => costRow(one, players[0]!, p)),
     ]),
   ].join("\n");
 }
 
-function costRow(saving: NetSaving, requests: number): string[] {
+function costRow(saving: NetSaving, player: PlayerReport, p: number): string[] {
   const { savedUsd, operationsUsd, embeddingUsd, labelUsd, judgeUsd, netUsd } = saving;
   const parts = [savedUsd, -operationsUsd, -embeddingUsd, -labelUsd, -judgeUsd, netUsd];
-  return [saving.price.name, ...parts.map((usd) => ((1000 * usd) / requests).toFixed(4))];
+  const perThousand = parts.map((usd) => ((1000 * usd) / player.figures.requests).toFixed(4));
+  return [saving.price.name, ...perThousand, String(player.stopped[p]!)];
 }
 
 function figuresTable({ players }: StreamResult, part: "all" | 0 | 1): string[] {

@@ -1,6 +1,5 @@
 // A labelled request stream: drawn from question groups, or read from a file that an earlier run wrote.
 import { writeFileSync } from "node:fs";
-import { verifierLimits } from "../../src/policy/verifier/pair-scorer.ts";
 import {
   compareStream,
   type LabelledStream,
@@ -19,13 +18,14 @@ import { DEFAULT_MIX, type Mix } from "../../src/trainer-node/simulator/mix.ts";
 import { REQUEST_KINDS, type WorkloadRequest } from "../../src/trainer-node/simulator/request.ts";
 import { workloadSource } from "../../src/trainer-node/simulator/source.ts";
 import { generateWorkload } from "../../src/trainer-node/simulator/workload.ts";
+import { costOfLookUp } from "../../src/worker/prices.ts";
 import { shippedScorer } from "../../src/trainer-node/verifier/shipped.ts";
 import { roughTokens } from "../local/chat-wire.ts";
 import { currentCommit, progressBar } from "../replay/progress.ts";
 import { loadGroups } from "../replay/stream.ts";
 import { type OpenEmbedder, openEmbedder } from "./built-in.ts";
 import { operationCosts } from "./costs.ts";
-import { type StreamOptions } from "./options.ts";
+import { type StreamOptions, UsageError } from "./options.ts";
 
 export interface StreamResult extends StreamReport {
   readonly source: string;
@@ -43,6 +43,8 @@ export interface StreamResult extends StreamReport {
   readonly thresholdsFrom: string;
 }
 
+/** A question's length, for what embedding one costs. */
+const QUESTION_TOKENS = 20;
 /** Half-way: fewer repeats, more changed numbers and translations. */
 const SHIFTED_MIX: Mix = { ...DEFAULT_MIX, repeat: 0.15, changed: 0.25, translation: 0.15 };
 
@@ -67,7 +69,13 @@ export async function evaluateStream(options: StreamOptions): Promise<StreamResu
     measured: world(requests),
     calibration: calibration === null ? null : world(calibration),
     seed: options.seed,
-    limits: verifierLimits(scorer, embedder.profile.id),
+    scorer,
+    lookUpUsd: costOfLookUp(
+      1,
+      embedder.profile.dimensions,
+      QUESTION_TOKENS,
+      options.embeddingPrice / 1e6,
+    ),
     prices: options.price === undefined ? PRICE_POINTS : [options.price],
     costs: operationCosts(embedder.profile.dimensions, options.embeddingPrice),
     ...(bar && { onProgress: (_, done, total) => bar(done, total) }),
@@ -95,14 +103,21 @@ export async function evaluateStream(options: StreamOptions): Promise<StreamResu
 function draw(
   groups: readonly Group[],
   half: Half,
-  { requests, seed, shift }: Pick<StreamOptions, "requests" | "seed" | "shift">,
+  { requests, seed, shift, mix }: Pick<StreamOptions, "requests" | "seed" | "shift" | "mix">,
 ): readonly WorkloadRequest[] {
-  return generateWorkload({
-    groups: onlyHalf(groups, half),
-    requests,
-    seed,
-    ...(shift && { shiftTo: SHIFTED_MIX }),
-  }).requests;
+  try {
+    return generateWorkload({
+      groups: onlyHalf(groups, half),
+      requests,
+      seed,
+      ...(mix && { mix }),
+      ...(shift && { shiftTo: SHIFTED_MIX }),
+    }).requests;
+  } catch (error) {
+    // No groups of this half, or a mix that they cannot supply.
+    if (error instanceof RangeError) throw new UsageError(`no such stream: ${error.message}`);
+    throw error;
+  }
 }
 
 const worldOf = (

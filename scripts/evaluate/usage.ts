@@ -14,6 +14,7 @@ export const USAGE = `usage: npm run evaluate -- COMMAND [options]
     --data DIR          question groups of a data directory instead of the bundled ones
     --requests N        length of the stream (20000)
     --seed S            seed of stream and delays (1)
+    --mix K=S,...       shares of new, repeat, rephrase, changed and translation
     --shift             half-way the shares change and the most popular questions become the least popular
     --write FILE        write the stream
     --price I,C,O       US dollars per million tokens of input, cached input, output, instead of three price points

@@ -17,8 +17,10 @@ export interface Answered {
   readonly tokensOut: number;
   /** A comparison that gave the system a label: with the answer of a call that was needed anyway, or of one more. */
   readonly label: "free" | "second-call" | null;
-  /** Whether the cache was asked at all: then there was a question to embed. */
-  readonly lookedUp: boolean;
+  /** What the cache was asked for: repeats of the text alone, or the rows near it, for which it is embedded. */
+  readonly asked: "nothing" | "repeats" | "rows";
+  /** Other wordings were not looked up, because that does not pay for the tenant. */
+  readonly stopped?: boolean;
 }
 
 /** A share with its 95 % interval by bootstrap over families, and the upper end of a one-sided one. */
@@ -84,6 +86,7 @@ export interface StreamDifference {
   readonly against: string;
   /** First minus other. */
   readonly shouldHits: { readonly value: number; readonly interval: Interval };
+  readonly rephrasings: { readonly value: number; readonly interval: Interval };
   readonly wrongPerRequest: { readonly value: number; readonly interval: Interval };
 }
 
@@ -102,6 +105,10 @@ export function streamDifference(
     against,
     shouldHits: meanDifference(
       pairs.filter(([one]) => shouldHit(one)),
+      served,
+    ),
+    rephrasings: meanDifference(
+      pairs.filter(([{ kind }]) => kind === "rephrase"),
       served,
     ),
     wrongPerRequest: meanDifference(pairs, (one) => Number(isWrong(one))),

@@ -1,8 +1,8 @@
 // One request stream through the production pipeline, learning as it goes, and beside it through other caches.
 import { normaliseQuestion } from "../../policy/cache/question.ts";
-import { type ResolverLimits } from "../../policy/cache/resolver.ts";
+import { type PairScorer, verifierLimits } from "../../policy/verifier/pair-scorer.ts";
 import { alwaysCache, feasibleOracle } from "../simulator/baselines.ts";
-import { Environment } from "../simulator/environment.ts";
+import { DOES_NOT_PAY, Environment } from "../simulator/environment.ts";
 import { type Executed } from "../simulator/executed.ts";
 import { type WorkloadRequest } from "../simulator/request.ts";
 import { type Player, play } from "../simulator/scoreboard.ts";
@@ -35,9 +35,12 @@ export interface CompareStreamOptions {
   /** Thresholds of other caches are chosen on it; null: they are chosen on the measured stream itself, in their favour. */
   readonly calibration: LabelledStream | null;
   readonly seed: number;
-  readonly limits?: Partial<ResolverLimits>;
+  /** Null: without a verifier. */
+  readonly scorer: PairScorer | null;
   readonly prices: readonly PricePoint[];
   readonly costs: OperationCosts;
+  /** US dollars of a look-up of other wordings. */
+  readonly lookUpUsd: number;
   readonly onProgress?: (step: string, done: number, total: number) => void;
 }
 
@@ -47,19 +50,36 @@ export interface StreamReport {
   readonly thresholds: { readonly plain: number; readonly guarded: number };
 }
 
-interface PlayerReport {
+export interface PlayerReport {
   readonly figures: StreamFigures;
   readonly halves: readonly [StreamFigures, StreamFigures];
   readonly savings: readonly NetSaving[];
+  /** At each price: requests that were not looked up because that does not pay. */
+  readonly stopped: readonly number[];
 }
 
 export async function compareStream(options: CompareStreamOptions): Promise<StreamReport> {
-  const { measured, calibration, seed, limits, prices, costs, onProgress } = options;
-  const worldOf = ({ source }: LabelledStream) =>
-    new Environment({ source, seed, ...(limits && { limits }) });
+  const { measured, calibration, seed, scorer, prices, costs, lookUpUsd, onProgress } = options;
   const told = (step: string) => (done: number, total: number) => onProgress?.(step, done, total);
-  const velo = await playWorld(worldOf(measured), alwaysCache, measured, told("velo"));
-  const oracle = await playWorld(worldOf(measured), feasibleOracle, measured, told("oracle"));
+  const playAt = async (price: PricePoint, player: Player, step: string) =>
+    await playWorld(
+      new Environment({
+        source: measured.source,
+        seed,
+        limits: verifierLimits(scorer, measured.source.embedder.id),
+        price,
+        lookUpUsd,
+      }),
+      player,
+      measured,
+      told(step),
+    );
+  // What look-ups and labels may cost depends on what a call costs: the gateway decides anew at every price.
+  const byPrice: (readonly Answered[])[] = [];
+  for (const price of prices) byPrice.push(await playAt(price, alwaysCache, "velo"));
+  // The dearest model is the last one: there nothing is left out to save money.
+  const velo = byPrice.at(-1)!;
+  const oracle = await playAt(prices.at(-1)!, feasibleOracle, "oracle");
 
   const plain = plainOf(measured, seed, told("neighbours"));
   const tuning = calibration === null ? plain : plainOf(calibration, seed + 1, told("neighbours"));
@@ -91,7 +111,10 @@ export async function compareStream(options: CompareStreamOptions): Promise<Stre
           all.filter(({ index }) => index >= middle),
         ),
       ],
-      savings: prices.map((price) => netSaving(all, price, costs)),
+      savings: prices.map((price, p) => netSaving(all === velo ? byPrice[p]! : all, price, costs)),
+      stopped: prices.map((_, p) =>
+        (all === velo ? byPrice[p]! : all).reduce((sum, one) => sum + Number(one.stopped), 0),
+      ),
     })),
     differences: answered.slice(1).map(([name, all]) => streamDifference(velo, all, name)),
   };
@@ -102,7 +125,7 @@ const toModel = (one: Answered): Answered => ({
   by: "model",
   fit: "right",
   label: null,
-  lookedUp: false,
+  asked: "nothing",
 });
 
 function plainOf(
@@ -132,7 +155,7 @@ async function playWorld(
 }
 
 function answeredBy(
-  { request, kind, decision, shadow, handling }: Executed,
+  { request, kind, decision, shadow, handling, reason }: Executed,
   owners: ReadonlyMap<string, WorkloadRequest>,
   requests: readonly WorkloadRequest[],
 ): Answered {
@@ -147,7 +170,8 @@ function answeredBy(
     tokensIn: request.tokensIn,
     tokensOut: request.tokensOut,
     label: shadow === null ? null : handling === "A" ? "second-call" : "free",
-    lookedUp: kind !== "BYPASS",
+    asked: kind === "BYPASS" ? "nothing" : decision === null ? "repeats" : "rows",
+    stopped: reason === DOES_NOT_PAY,
   };
 }
 

@@ -19,8 +19,8 @@ export const PRICE_POINTS: readonly PricePoint[] = [
 
 /** What the gateway's own operations cost for one request, its embedding apart. */
 export interface OperationCosts {
-  readonly operationsUsd: (one: Pick<Answered, "by" | "lookedUp">) => number;
-  readonly embeddingUsd: (one: Pick<Answered, "tokensIn" | "lookedUp">) => number;
+  readonly operationsUsd: (one: Pick<Answered, "by" | "asked">) => number;
+  readonly embeddingUsd: (one: Pick<Answered, "tokensIn" | "by" | "asked">) => number;
 }
 
 export interface NetSaving {

@@ -79,16 +79,27 @@ export function playPlain(stream: PlainStream, rule: PlainRule): Answered[] {
       family: request.family,
       tokensIn: request.tokensIn,
       tokensOut: request.tokensOut,
-      lookedUp: true,
     };
     const owner = shelf.owner(text);
     if (owner !== undefined)
-      return { ...common, by: "exact", fit: fitOf(stream, request, owner), label: null };
+      return {
+        ...common,
+        by: "exact",
+        asked: "repeats",
+        fit: fitOf(stream, request, owner),
+        label: null,
+      };
     const rows = shelf.nearest(stream, text);
     const chosen = rule.choose(request.question, rows, own(STREAMS.draw).uniform());
     const row = rows.find((each) => each === chosen);
     if (row !== undefined)
-      return { ...common, by: "semantic", fit: fitOf(stream, request, row.owner), label: null };
+      return {
+        ...common,
+        by: "semantic",
+        asked: "rows",
+        fit: fitOf(stream, request, row.owner),
+        label: null,
+      };
     const nearest = rows[0];
     if (nearest !== undefined)
       rule.learn?.(request.question, nearest, fitOf(stream, request, nearest.owner) === "right");
@@ -100,6 +111,7 @@ export function playPlain(stream: PlainStream, rule: PlainRule): Answered[] {
     return {
       ...common,
       by: "model",
+      asked: "rows",
       fit: "right",
       label: rule.learn !== undefined && nearest !== undefined ? "free" : null,
     };

@@ -49,6 +49,8 @@ export interface EnvironmentOptions {
   /** Probability that a request with a row to serve gets a label: the model's answer is compared with the row's. */
   readonly shadowRate?: number;
   readonly price?: Price;
+  /** US dollars of a look-up of other wordings; what its hits do not pay for is switched off, as in a region. */
+  readonly lookUpUsd?: number;
 }
 
 export interface ActOptions {
@@ -59,6 +61,8 @@ export interface ActOptions {
   readonly policyVersion?: number;
 }
 
+/** Why a request was not looked up, as the gateway says it. */
+export const DOES_NOT_PAY = "does-not-pay";
 /** 2026-11-20T00:00:00Z. */
 const START = 1_795_132_800_000;
 /** The cache action for certain, and past any exploration. */
@@ -169,7 +173,7 @@ export class Environment {
     const kind = kindOf(branch);
     const row = kind === "HIT-SEMANTIC" ? decision.selected : null;
     const expId = this.#expId(request);
-    const outcome = outcomeOf(expId, kind, request, branch, this.#price);
+    const outcome = outcomeOf(expId, kind, request, branch, this.#price, this.#options.lookUpUsd);
     const experience = experienceOf(pending, decision, {
       expId,
       region: request.region,
@@ -213,6 +217,7 @@ export class Environment {
     if (request.level === "bypass") this.#answerAtOnce(request, "BYPASS");
     else if (this.#answers.hasExactly(request, at)) this.#answerAtOnce(request, "HIT-EXACT");
     else if (request.level === "exact") this.#answerAtOnce(request, "MISS");
+    else if (!region.paysToLookUp(TENANT)) this.#answerAtOnce(request, "MISS", DOES_NOT_PAY);
     else return this.#pending(request, region, at);
     return null;
   }
@@ -276,9 +281,14 @@ export class Environment {
   }
 
   /** A request that never reaches the policy. */
-  #answerAtOnce(request: SimulatedRequest, kind: "HIT-EXACT" | "MISS" | "BYPASS"): void {
+  #answerAtOnce(
+    request: SimulatedRequest,
+    kind: "HIT-EXACT" | "MISS" | "BYPASS",
+    reason?: typeof DOES_NOT_PAY,
+  ): void {
     const region = this.#region(request.region);
-    const branch = this.#consequences.atOnce(request, kind === "HIT-EXACT");
+    const made = this.#consequences.atOnce(request, kind === "HIT-EXACT");
+    const branch = reason === undefined ? made : { ...made, reason };
     const outcome = outcomeOf(this.#expId(request), kind, request, branch, this.#price);
     if (kind === "HIT-EXACT") this.#labels.saved += outcome.savedUsd;
     else this.#callModel(request, branch, kind === "MISS");
@@ -298,7 +308,7 @@ export class Environment {
   }
 
   /** When the call has ended, its answer is stored and gets its row. */
-  #callModel(request: SimulatedRequest, { delaySeconds }: Branch, isKept: boolean): void {
+  #callModel(request: SimulatedRequest, { delaySeconds, reason }: Branch, isKept: boolean): void {
     const region = this.#region(request.region);
     const ends = region.now + 1000 * delaySeconds;
     this.#consequences.load++;
@@ -307,15 +317,16 @@ export class Environment {
       this.#consequences.load--;
       if (!isKept) return;
       this.#answers.end(request);
-      this.#keep(request, region);
+      this.#keep(request, region, reason !== DOES_NOT_PAY);
     });
   }
 
-  #keep(request: SimulatedRequest, region: SimulatedRegion): void {
+  /** Without a look-up there is no embedding, so no row. */
+  #keep(request: SimulatedRequest, region: SimulatedRegion, hasRow = true): void {
     const createdAt = region.now;
     const expiresAt = createdAt + 1000 * this.#ttlSeconds;
     this.#answers.put(request, expiresAt);
-    if (request.level !== "semantic") return;
+    if (request.level !== "semantic" || !hasRow) return;
     const random = this.#consequences.random(request, "answer");
     const vectors: [1 | 2, Float32Array | null][] = [
       [1, this.source.embeddingOf(request)],

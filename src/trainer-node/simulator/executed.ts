@@ -110,6 +110,7 @@ export function outcomeOf(
   { tokensIn, tokensOut, lang }: SimulatedRequest,
   { delaySeconds }: Branch,
   price: Price,
+  lookUpUsd?: number,
 ): Outcome {
   const isHit = kind === "HIT-EXACT" || kind === "HIT-SEMANTIC";
   const usd = (tokensIn * price.input + tokensOut * price.output) / 1e6;
@@ -124,7 +125,8 @@ export function outcomeOf(
     tokensOut: isHit ? 0 : tokensOut,
     costUsd: isHit ? 0 : usd,
     savedUsd: isHit ? usd : 0,
-    overheadUsd: 0,
+    overheadUsd: lookUpUsd ?? 0,
+    ...(lookUpUsd !== undefined && { lookUpUsd }),
     lang,
   };
 }

@@ -123,6 +123,11 @@ export class SimulatedRegion {
     return this.#reply?.slicesOff?.includes(slice) ?? false;
   }
 
+  /** Whether looking up other wordings pays for the tenant. */
+  paysToLookUp(tenant: string): boolean {
+    return !(this.#reply?.lookUpsOff?.includes(tenant) ?? false);
+  }
+
   /** An isolate's own new row is a candidate at once. */
   remember(row: FreshRow): void {
     this.fresh.set(row.entry.id, row);

@@ -131,7 +131,7 @@ describe("stream", () => {
       [{ ...good, question: 7 }, /:2: question must be/],
     ] as const) {
       const file = fileOf("bad-stream.jsonl", [JSON.stringify(good), JSON.stringify(bad)]);
-      const options = parse(`stream ${file}`);
+      const options = parse(`stream ${file} --verifier none`);
       if (options.command !== "stream") throw new Error("not reached");
       await expect(evaluateStream(options)).rejects.toThrow(message);
     }

@@ -128,7 +128,7 @@ const one = (index: number, over: Partial<Answered>): Answered => ({
   tokensIn: 10,
   tokensOut: 100,
   label: null,
-  lookedUp: true,
+  asked: "rows",
   ...over,
 });
 
@@ -194,6 +194,8 @@ describe("comparison", () => {
       measured: towers(),
       calibration: null,
       seed: 1,
+      scorer: null,
+      lookUpUsd: 0,
       prices: [{ name: "p", input: 1, cachedInput: 1, output: 1 }],
       costs: { operationsUsd: () => 0, embeddingUsd: () => 0 },
     });
