@@ -17,6 +17,7 @@ import { type Eligibility, bypass, eligibilityOf } from "./lookup/eligibility.ts
 import { type StoredAnswer, answerIdOf } from "./lookup/entries.ts";
 import { type Scope, localeOf, scopeOf } from "./lookup/fingerprint.ts";
 import { type LookUp, answerOfRow, lookUp } from "./lookup/look-up.ts";
+import { formatMisfit } from "./lookup/response-format.ts";
 import { type ChatRequest } from "./openai/chat.ts";
 import { GatewayError } from "./openai/errors.ts";
 import { type ModelCall, type Ports } from "./ports.ts";
@@ -273,15 +274,7 @@ function misfit(answer: StoredAnswer, life: Life): string | null {
     const limit = body[field];
     if (typeof limit === "number" && answer.completionTokens > limit) return "max-tokens";
   }
-  const format = body["response_format"] as { readonly type?: unknown } | null | undefined;
-  if (format?.type === "json_object" || format?.type === "json_schema") {
-    try {
-      JSON.parse(answer.text);
-    } catch {
-      return "not-json";
-    }
-  }
-  return null;
+  return formatMisfit(body["response_format"], answer.text);
 }
 
 interface Decided {

@@ -1,5 +1,6 @@
 // May the cache take part in this request at all? The default is no: anything not understood is forwarded byte for
-// byte. FIELDS is the one table behind this file and the documentation.
+// byte. FIELDS is the one table behind this file and
+// docs/eligibility.md (scripts/eligibility-doc.ts).
 import { type TenantSettings } from "../../durable/tenant.ts";
 import { personalDataIn, readQuestion } from "../../policy/cache/question.ts";
 
@@ -15,30 +16,42 @@ import { personalDataIn, readQuestion } from "../../policy/cache/question.ts";
 export type FieldRule = {
   readonly rule: "key" | "limit" | "ignored" | "own" | "bypass" | "tools";
   readonly unless?: readonly unknown[];
-  readonly why?: string;
+  readonly why: string;
 };
 
 export const FIELDS: Readonly<Record<string, FieldRule>> = {
-  model: { rule: "key" },
-  messages: { rule: "key" },
-  temperature: { rule: "key" },
-  top_p: { rule: "key" },
-  presence_penalty: { rule: "key" },
-  frequency_penalty: { rule: "key" },
-  stop: { rule: "key" },
-  response_format: { rule: "key" },
-  reasoning_effort: { rule: "key" },
-  verbosity: { rule: "key" },
-  service_tier: { rule: "key" },
-  max_tokens: { rule: "limit" },
-  max_completion_tokens: { rule: "limit" },
-  stream: { rule: "ignored" },
-  stream_options: { rule: "ignored" },
+  model: { rule: "key", why: "another model answers otherwise; as the caller names it" },
+  messages: {
+    rule: "key",
+    why: "everything but the text of the last one, which is compared exactly or by meaning",
+  },
+  temperature: {
+    rule: "key",
+    why: "shapes the answer; unset or above 0 needs the setting `cacheSampled`",
+  },
+  top_p: { rule: "key", why: "shapes the answer" },
+  presence_penalty: { rule: "key", why: "shapes the answer" },
+  frequency_penalty: { rule: "key", why: "shapes the answer" },
+  stop: { rule: "key", why: "ends the answer" },
+  response_format: { rule: "key", why: "a promise about the shape of the answer" },
+  reasoning_effort: { rule: "key", why: "shapes the answer" },
+  verbosity: { rule: "key", why: "shapes the answer" },
+  service_tier: { rule: "key", why: "what the caller pays for" },
+  max_tokens: { rule: "limit", why: "a stored answer is served only if it has no more tokens" },
+  max_completion_tokens: {
+    rule: "limit",
+    why: "a stored answer is served only if it has no more tokens",
+  },
+  stream: { rule: "ignored", why: "either way from one stored answer" },
+  stream_options: {
+    rule: "ignored",
+    why: "the same; a field in it other than `include_usage` and `include_obfuscation` is an unknown one",
+  },
   user: { rule: "ignored", why: "scope, where the tenant asks for user scope" },
-  safety_identifier: { rule: "ignored" },
-  prompt_cache_key: { rule: "ignored" },
-  prompt_cache_retention: { rule: "ignored" },
-  cache: { rule: "own" },
+  safety_identifier: { rule: "ignored", why: "for the provider, about the end user" },
+  prompt_cache_key: { rule: "ignored", why: "for the provider's own cache" },
+  prompt_cache_retention: { rule: "ignored", why: "for the provider's own cache" },
+  cache: { rule: "own", why: "wishes of the caller (README)" },
   store: { rule: "bypass", unless: [false, null], why: "the caller wants the provider to keep it" },
   metadata: { rule: "bypass", unless: [null], why: "goes with store" },
   n: { rule: "bypass", unless: [1, null], why: "distinct samples wanted" },
@@ -59,6 +72,12 @@ export const FIELDS: Readonly<Record<string, FieldRule>> = {
 
 /** Longest conversation that the cache looks at. */
 export const MAX_MESSAGES = 20;
+
+/** Fields of `stream_options` that say nothing about the answer. */
+export const STREAM_OPTIONS: ReadonlySet<string> = new Set([
+  "include_usage",
+  "include_obfuscation",
+]);
 
 export interface Eligibility {
   /** bypass: not touched by the cache; exact: repeats only; semantic: everything. */
@@ -120,9 +139,7 @@ export function eligibilityOf(
   }
   const streamOptions = body["stream_options"];
   if (typeof streamOptions === "object" && streamOptions !== null) {
-    const extra = Object.keys(streamOptions).find(
-      (key) => key !== "include_usage" && key !== "include_obfuscation",
-    );
+    const extra = Object.keys(streamOptions).find((key) => !STREAM_OPTIONS.has(key));
     if (extra !== undefined) return bypass(`field:stream_options.${extra.slice(0, 40)}`);
   }
 

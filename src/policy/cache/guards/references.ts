@@ -154,3 +154,20 @@ function handOf(han: string, tokens: readonly Token[]): string | null {
   const isAnswered = pointer === "它" && (hasClauses(tokens) || han.indexOf(pointer) >= 6);
   return MINE_HAN.exec(han)?.[0] ?? (isAnswered ? null : (pointer ?? null));
 }
+
+/** The words above by what they do, for the documentation. */
+export const REFERENCE_WORDS = {
+  fresh: FRESH_WORDS,
+  freshInShort: FRESH_IN_SHORT,
+  freshPhrases: FRESH_PHRASES,
+  freshHan: FRESH_HAN,
+  mine: MINE,
+  records: RECORDS,
+  procedure: PROCEDURE,
+  mineHan: MINE_HAN,
+  pointers: POINTERS,
+  nounless: NOUNLESS,
+  fragments: FRAGMENTS,
+  continuations: CONTINUATIONS,
+  pointersHan: POINTERS_HAN,
+} as const;
