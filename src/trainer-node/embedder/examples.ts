@@ -79,9 +79,18 @@ type Maker = (material: Material, random: Random) => Example | null;
 export function drawExample(material: Material, mix: Mix, random: Random): Example {
   for (;;) {
     const example = makerOf(mix, random)(material, random);
-    if (example !== null) return example;
+    if (example === null) continue;
+    const { same, different } = example;
+    // Made by chance, a near miss may say the same.
+    const isMiss = different !== null && wordsOf(different) !== wordsOf(same);
+    return isMiss ? example : { ...example, different: null };
   }
 }
+
+/** Whatever their order. */
+const wordsOf = (text: string): string => tokensOf(text).toSorted(byCode).join(" ");
+
+const byCode = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 
 function makerOf(mix: Mix, random: Random): Maker {
   const total = KINDS.reduce((sum, kind) => sum + mix[kind], 0);

@@ -1,7 +1,7 @@
 // What is learnt of the embedder, and Adam for it. A text touches a few hundred of the tens of thousands of rows, so moments
 // move only where a gradient arrived (Adam as for sparse gradients, Kingma and Ba 2015).
 import {
-  FeatureIndex,
+  type FeatureIndex,
   type Gains,
   type SubwordWeights,
 } from "../../policy/embedding/subword-embedder.ts";

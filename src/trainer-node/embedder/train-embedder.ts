@@ -36,7 +36,7 @@ export const EMBEDDER_TRAINING: EmbedderTraining = {
   rowRate: 0.01,
   weightRate: 0.01,
   decay: 0.3,
-  mix: { group: 5, reworded: 1.5, blurred: 0.5, translated: 1, wordByWord: 1, words: 1.5 },
+  mix: { group: 5, reworded: 1.5, blurred: 0.5, translated: 1, wordByWord: 1.5, words: 2 },
   vocabulary: {
     width: 64,
     minGroups: 2,
@@ -50,7 +50,7 @@ export const EMBEDDER_TRAINING: EmbedderTraining = {
       character: 1,
       gram: 1,
       capital: 1.3,
-      grams: 2,
+      grams: 3,
       wordPair: 0.15,
       characterPair: 0.8,
     },
