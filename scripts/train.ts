@@ -1,11 +1,10 @@
 // Trains a policy in the simulator, on the calibration half of the workload, and shows what it is worth on the other half.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { HASH_MODEL, hashEmbed } from "../src/dev/embedding.ts";
-import { embedderProfile } from "../src/policy/embedders.ts";
 import { packPolicy } from "../src/policy/network/packed-weights.ts";
 import { Random } from "../src/policy/random.ts";
 import { BestWeights } from "../src/trainer-node/best-weights.ts";
+import { builtInEmbed, BUILT_IN_EMBEDDER } from "../src/trainer-node/built-in-embedder.ts";
 import { writeCheckpoint } from "../src/trainer-node/checkpoint.ts";
 import { PAPER_TRAINING, PRODUCT_TRAINING } from "../src/trainer-node/config.ts";
 import { trainingCurves } from "../src/trainer-node/curves.ts";
@@ -274,8 +273,8 @@ function sourceOf(half: Half, worldSeed: number): RequestSource {
   return workloadSource({
     requests: generateWorkload({ groups: own, requests, seed: worldSeed, ratePerSecond }).requests,
     groups: own,
-    embedder: embedderProfile(HASH_MODEL),
-    embed: hashEmbed,
+    embedder: BUILT_IN_EMBEDDER,
+    embed: builtInEmbed,
     minDelayTokens,
   });
 }

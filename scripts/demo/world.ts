@@ -1,6 +1,5 @@
 // What gateway and simulator have in common, and the simulator's form of a stream that the gateway gets over HTTP.
-import { hashEmbed } from "../../src/dev/embedding.ts";
-import { embedderProfile } from "../../src/policy/embedders.ts";
+import { builtInEmbed, BUILT_IN_EMBEDDER } from "../../src/trainer-node/built-in-embedder.ts";
 import { Environment } from "../../src/trainer-node/simulator/environment.ts";
 import { type RequestSource, workloadSource } from "../../src/trainer-node/simulator/source.ts";
 import { roughTokens } from "../local/chat-wire.ts";
@@ -8,7 +7,7 @@ import { type Stream } from "../replay/stream.ts";
 
 export const REGIONS = ["us", "eu", "asia"] as const;
 
-export const EMBEDDER = embedderProfile("velo/hash-ngram-768");
+export const EMBEDDER = BUILT_IN_EMBEDDER;
 
 /** Questions, answers and delays as over HTTP. */
 export function simulated(stream: Stream, minDelayTokens: number): RequestSource {
@@ -16,7 +15,7 @@ export function simulated(stream: Stream, minDelayTokens: number): RequestSource
     requests: stream.requests,
     groups: stream.known,
     embedder: EMBEDDER,
-    embed: hashEmbed,
+    embed: builtInEmbed,
     answerTokens: (request) => roughTokens(stream.answerTo(request)).length,
     minDelayTokens,
   });

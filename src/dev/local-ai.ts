@@ -1,13 +1,16 @@
-// Stand-in for the Workers AI binding: the built-in embedder and the demo model, with the service's shapes.
+// Stand-in for the Workers AI binding: an embedder and the demo model, with the service's shapes. The embedder has the name of
+// production's default one and the vectors of the built-in one.
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { type Lognormal, lognormalFromQuantiles } from "../policy/random.ts";
+import { builtInEmbedder } from "../worker/built-in-embedder.ts";
 import { type AiBinding } from "../worker/env.ts";
 import { countTokens, DEMO_MODEL, demoAnswer } from "./demo-model.ts";
-import { HASH_DIMENSIONS, HASH_MODEL, hashEmbed } from "./embedding.ts";
 import { delays } from "./latency.ts";
 import { type DevEnv, devSettings } from "./settings.ts";
 
 const MAX_TEXTS = 100;
+
+export const EMBEDDING_MODEL = "@cf/google/embeddinggemma-300m";
 
 /** Pace of a mid-size hosted model in milliseconds. Assumptions, not measurements. */
 const FIRST_TOKEN = lognormalFromQuantiles(500, 2000);
@@ -27,7 +30,7 @@ export class LocalAi extends WorkerEntrypoint<DevEnv> implements AiBinding {
     _options?: Record<string, unknown>,
   ): Promise<unknown> {
     switch (model) {
-      case HASH_MODEL:
+      case EMBEDDING_MODEL:
         return embedTexts(inputs["text"]);
       case DEMO_MODEL:
         return this.#chat(inputs);
@@ -63,11 +66,12 @@ function embedTexts(text: unknown) {
   if (texts.length === 0 || texts.length > MAX_TEXTS) {
     throw new Error(`5006: text takes 1 to ${MAX_TEXTS} strings, got ${texts.length}`);
   }
+  const embedder = builtInEmbedder();
   const data = texts.map((item) => {
     if (typeof item !== "string" || item === "") throw new Error("5006: text must not be empty");
-    return Array.from(hashEmbed(item));
+    return Array.from(embedder.embed(item));
   });
-  return { shape: [data.length, HASH_DIMENSIONS], data };
+  return { shape: [data.length, embedder.dimensions], data };
 }
 
 function readMessages(value: unknown): { role: string; text: string }[] {

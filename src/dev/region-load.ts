@@ -1,9 +1,10 @@
 // Plays isolates that report as fast as a region object takes it: POST /__dev/reports. The loop runs inside the Worker, so
 // that neither HTTP nor a client's JSON is in the way; whoever calls it takes the time, because clocks stand still here.
 import { type Report } from "../durable/report.ts";
+import { SUBWORD_MODEL } from "../policy/embedding/subword-embedder.ts";
 import { encodeHalf } from "../policy/half.ts";
 import { CORRELATION_SIZE, NEIGHBOURS } from "../policy/network/policy.ts";
-import { hashEmbed } from "./embedding.ts";
+import { builtInEmbedder } from "../worker/built-in-embedder.ts";
 import { asObject, type DevEnv, parseNumber } from "./settings.ts";
 
 /** Sends `reports` reports of `batch` decisions each, `inFlight` at a time; resolves when all are acknowledged. */
@@ -20,13 +21,15 @@ export async function sendReports(env: DevEnv, body: unknown): Promise<{ experie
   return { experiences: total };
 }
 
-const f = encodeHalf(hashEmbed("How many ounces are in a pound?"));
+let question: string | undefined;
 const c = Array.from({ length: CORRELATION_SIZE }, (_, i) => (i + 1) / 31);
 
 /** A report of misses, each with experience, outcome and a receipt with ten neighbours: the largest that is usual. */
 function reportOf(size: number): Report {
   const ids = Array.from({ length: size }, () => `d0-${crypto.randomUUID()}-load`);
   const at = Date.now();
+  question ??= encodeHalf(builtInEmbedder().embed("How many ounces are in a pound?"));
+  const f = question;
   return {
     batchId: crypto.randomUUID(),
     experiences: ids.map((expId) => ({
@@ -44,7 +47,7 @@ function reportOf(size: number): Report {
       sub: "B",
       policyVersion: 0,
       resolverVersion: 0,
-      embedder: "velo/hash-ngram-768",
+      embedder: SUBWORD_MODEL,
       share: true,
       usedRows: [],
     })),

@@ -11,6 +11,7 @@ import { actorModel } from "../policy/network/onnx-graph.ts";
 import { unpackPolicy } from "../policy/network/packed-weights.ts";
 import { CORRELATION_SIZE, EMBEDDING_SIZE, type Policy } from "../policy/network/policy.ts";
 import { type GoldenNumbers } from "../policy/network/manifest-gate.ts";
+import { policyFor } from "./choose-policy.ts";
 import { type RuntimeModel } from "./published-policy.ts";
 
 export interface BuiltInPolicy {
@@ -22,8 +23,10 @@ export interface BuiltInPolicy {
 /** @param wanted "greedy" takes the fixed rule whatever the embedder is */
 export function builtInPolicy(embedder: string, wanted: string | undefined): BuiltInPolicy {
   if (wanted === "greedy") return { policy: FIXED_RULE };
-  const file = embedder === "velo/hash-ngram-768" ? hashNgram : anyEmbedder;
-  const { name, network, weights, input } = unpackPolicy(new Uint8Array(file));
+  const policies = [hashNgram, anyEmbedder].map((file) => unpackPolicy(new Uint8Array(file)));
+  const chosen = policyFor(embedder, policies);
+  if (chosen === null) return { policy: FIXED_RULE };
+  const { name, network, weights, input } = chosen;
   const forward = new Forward(network, weights);
   return {
     policy: new NetworkPolicy({ version: 0, name, forward, input }),

@@ -6,7 +6,7 @@ import { type Candidate } from "../../src/policy/cache/candidate.ts";
 import { checkGuards } from "../../src/policy/cache/guards.ts";
 import { languageOf } from "../../src/policy/cache/language.ts";
 import { distanceFromCosine } from "../../src/policy/observation.ts";
-import { hashEmbed } from "../../src/dev/embedding.ts";
+import { builtInEmbed } from "../../src/trainer-node/built-in-embedder.ts";
 import { loadDataDirectory } from "../../src/trainer-node/simulator/data-directory.ts";
 import { type Group, halfOf, loadBundled } from "../../src/trainer-node/simulator/groups.ts";
 
@@ -20,7 +20,7 @@ interface Pair {
 }
 
 function pairOf(a: string, b: string, same: boolean, calibration: boolean): Pair {
-  const [x, y] = [hashEmbed(a), hashEmbed(b)];
+  const [x, y] = [builtInEmbed(a), builtInEmbed(b)];
   let cosine = 0;
   for (const [i, value] of x.entries()) cosine += value * y[i]!;
   const candidate: Candidate = {

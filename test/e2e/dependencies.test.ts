@@ -39,7 +39,12 @@ beforeAll(async () => {
   model = await startPlainModel({ words: (question) => SIZES[question.length % 4]! });
   gateway = await startGateway({
     quiet: true,
-    vars: { UPSTREAM_BASE_URL: model.url, VELO: '{"epsilon":0}' },
+    // An embedder that can break: the built-in one is no dependency.
+    vars: {
+      UPSTREAM_BASE_URL: model.url,
+      VELO: '{"epsilon":0}',
+      EMBEDDER: "@cf/google/embeddinggemma-300m",
+    },
   });
   ({ key } = await makeTenant(gateway, { serve: "semantic", cacheSampled: true }));
 });

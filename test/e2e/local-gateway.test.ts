@@ -19,7 +19,9 @@ const isRunning = (pid: number): boolean => {
 describe("startGateway", () => {
   let gateway: Gateway;
   beforeAll(async () => {
-    gateway = await startGateway({ quiet: true, vars: { DEMO_DELAY_SCALE: "0" } });
+    // An embedder that can break: the built-in one is no dependency.
+    const vars = { DEMO_DELAY_SCALE: "0", EMBEDDER: "@cf/google/embeddinggemma-300m" };
+    gateway = await startGateway({ quiet: true, vars });
   });
   afterAll(() => gateway.stop());
 

@@ -42,7 +42,7 @@ beforeAll(async () => {
   const { TRAINER_KEYS, SIGNING_PRIVATE_KEY } = gateway.secrets;
   const der = Buffer.from(SIGNING_PRIVATE_KEY, "base64");
   const key = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
-  const policy = { name: "near", embedder: "velo/hash-ngram-768", input: "embedding" } as const;
+  const policy = { name: "near", embedder: "velo/subword-768", input: "embedding" } as const;
   await writeFile(join(folder, "keys"), TRAINER_KEYS);
   await writeFile(join(folder, "key.pem"), key.export({ type: "pkcs8", format: "pem" }));
   await writeFile(

@@ -1,7 +1,7 @@
 // Delays and faults reach every dependency the gateway has, and nothing else.
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test } from "vitest";
-import { HASH_MODEL } from "../../../src/dev/embedding.ts";
+import { EMBEDDING_MODEL } from "../../../src/dev/local-ai.ts";
 import { delays, EDGE_DELAYS, withLatency } from "../../../src/dev/latency.ts";
 import {
   changeDevSettings,
@@ -14,7 +14,7 @@ import { axis } from "../../support/vectorize-contract.ts";
 const wrapped = withLatency(env);
 
 const CALLS: Readonly<Record<Dependency, () => Promise<unknown>>> = {
-  embed: async () => await wrapped.AI.run(HASH_MODEL, { text: "one" }),
+  embed: async () => await wrapped.AI.run(EMBEDDING_MODEL, { text: "one" }),
   vectors: async () => await wrapped.VECTORIZE.query(axis(0), { topK: 1 }),
   r2: async () => await wrapped.STORE.head("none"),
   region: async () => await wrapped.REGION.getByName("latency").sync(0),

@@ -2,8 +2,9 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, test } from "vitest";
 import { DEMO_MODEL } from "../../../src/dev/demo-model.ts";
-import { HASH_MODEL, hashEmbed } from "../../../src/dev/embedding.ts";
+import { EMBEDDING_MODEL } from "../../../src/dev/local-ai.ts";
 import { changeDevSettings } from "../../../src/dev/settings.ts";
+import { builtInEmbedder } from "../../../src/worker/built-in-embedder.ts";
 
 const KNOWN = "Which city is the capital of Australia?";
 const ANSWER = "The capital of Australia is Canberra.";
@@ -26,16 +27,16 @@ beforeEach(() => void changeDevSettings(env, { demoDelayScale: 0 }));
 
 describe("embedding", () => {
   test("takes one text or a list, and gives a row of 768 numbers for each", async () => {
-    const one = { shape: [1, 768], data: [Array.from(hashEmbed("one"))] };
-    expect(await run(HASH_MODEL, { text: "one" })).toEqual(one);
+    const one = { shape: [1, 768], data: [Array.from(builtInEmbedder().embed("one"))] };
+    expect(await run(EMBEDDING_MODEL, { text: "one" })).toEqual(one);
     const two = { shape: [2, 768], data: [expect.any(Array), one.data[0]] };
-    expect(await run(HASH_MODEL, { text: ["zero", "one"] })).toEqual(two);
+    expect(await run(EMBEDDING_MODEL, { text: ["zero", "one"] })).toEqual(two);
   });
 
   test("refuses an empty text, no text and more than 100", async () => {
-    await expect(run(HASH_MODEL, { text: "" })).rejects.toThrow(/5006/);
-    await expect(run(HASH_MODEL, { text: [] })).rejects.toThrow(/5006/);
-    await expect(run(HASH_MODEL, { text: Array(101).fill("x") })).rejects.toThrow(/5006/);
+    await expect(run(EMBEDDING_MODEL, { text: "" })).rejects.toThrow(/5006/);
+    await expect(run(EMBEDDING_MODEL, { text: [] })).rejects.toThrow(/5006/);
+    await expect(run(EMBEDDING_MODEL, { text: Array(101).fill("x") })).rejects.toThrow(/5006/);
   });
 });
 

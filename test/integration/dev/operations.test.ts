@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, test } from "vitest";
 import { operationCounts, resetOperations, withCounting } from "../../../src/dev/operations.ts";
-import { HASH_MODEL } from "../../../src/dev/embedding.ts";
+import { EMBEDDING_MODEL } from "../../../src/dev/local-ai.ts";
 
 const counted = withCounting(env);
 beforeEach(resetOperations);
@@ -16,7 +16,7 @@ test("counts a store's writes and reads apart, and deleting not at all", async (
 });
 
 test("counts texts and vectors, not only calls", async () => {
-  await counted.AI.run(HASH_MODEL, { text: ["one", "two"] });
+  await counted.AI.run(EMBEDDING_MODEL, { text: ["one", "two"] });
   const values = Array.from({ length: 768 }, (_, i) => (i === 0 ? 1 : 0));
   await counted.VECTORIZE.upsert([
     { id: "a", values },

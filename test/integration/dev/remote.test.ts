@@ -3,13 +3,16 @@
 import { env } from "cloudflare:workers";
 import { reset } from "cloudflare:test";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { EMBEDDING_MODEL } from "../../../src/dev/local-ai.ts";
 import remote from "../../../src/dev/remote.ts";
 import { changeDevSettings } from "../../../src/dev/settings.ts";
 import { VECTORIZE_CONTRACT } from "../../support/vectorize-contract.ts";
 import { callWorkerWith, settledBy, vectorizeOverHttp } from "../../support/vectorize-over-http.ts";
 
+/** Production's embedder, as that Worker is configured. */
+const remoteEnv = { ...env, EMBEDDER: EMBEDDING_MODEL };
 const call = callWorkerWith((path, init) =>
-  remote.fetch(new Request(`http://verify${path}`, init), env),
+  remote.fetch(new Request(`http://verify${path}`, init), remoteEnv),
 );
 const index = vectorizeOverHttp(call);
 

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { embedderProfile } from "../../../src/policy/embedders.ts";
 
 test("each embedder has its own thresholds; an unknown one gets the cautious ones", () => {
-  expect(embedderProfile("velo/hash-ngram-768").coldStartDistance).toBeGreaterThan(
+  expect(embedderProfile("velo/subword-768").coldStartDistance).toBeGreaterThan(
     embedderProfile("@cf/google/embeddinggemma-300m").coldStartDistance,
   );
   expect(embedderProfile("@cf/baai/bge-m3").dimensions).toBe(1024);
