@@ -76,13 +76,15 @@ export function unpackWeights(bytes: Uint8Array): SubwordWeights {
   if (checksumOf(body) !== checksum)
     throw new RangeError("the embedder's weights are damaged: their checksum differs");
   const view = new DataView(body.buffer, body.byteOffset, body.length);
+  const features = new Uint32Array(count);
+  for (let i = 0; i < count; i++) features[i] = view.getUint32(4 * i, true);
   return {
     gains,
     width,
-    features: Uint32Array.from({ length: count }, (_, i) => view.getUint32(4 * i, true)),
+    features,
     weights: unpackHalf(new DataView(body.buffer, body.byteOffset + 4 * count, 2 * count)),
-    // A copy: the caller may reuse its bytes, and a Buffer's slice would share them.
-    rows: Int8Array.from(new Int8Array(body.buffer, body.byteOffset + 6 * count, count * width)),
+    // A copy, so that the caller may reuse its bytes; the slice of a Buffer would share them.
+    rows: new Int8Array(body.buffer, body.byteOffset + 6 * count, count * width).slice(),
     rowScale,
   };
 }
@@ -94,7 +96,7 @@ export const unpackEmbedder = (bytes: Uint8Array): BuiltInEmbedder =>
 /** Finds accidents, not attacks: the file is part of the deployment. */
 function checksumOf(bytes: Uint8Array): number {
   let state = 0x811c9dc5;
-  for (const byte of bytes) state = Math.imul(state ^ byte, 0x01000193);
+  for (let i = 0; i < bytes.length; i++) state = Math.imul(state ^ bytes[i]!, 0x01000193);
   return mix(state);
 }
 

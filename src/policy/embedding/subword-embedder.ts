@@ -156,8 +156,8 @@ export class FeatureIndex {
     this.#features = features;
     this.#slots = new Int32Array(size).fill(-1);
     this.#mask = size - 1;
-    for (const [position, hash] of features.entries()) {
-      let at = hash & this.#mask;
+    for (let position = 0; position < features.length; position++) {
+      let at = features[position]! & this.#mask;
       while (this.#slots[at] !== -1) at = (at + 1) & this.#mask;
       this.#slots[at] = position;
     }
