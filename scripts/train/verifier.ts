@@ -2,22 +2,28 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { unpackEmbedder } from "../../src/policy/embedding/packed-embedder.ts";
-import { packScorer } from "../../src/policy/verifier/packed-scorer.ts";
+import { type ScorerModel, packScorer } from "../../src/policy/verifier/packed-scorer.ts";
+import { type Embed } from "../../src/policy/verifier/pair-reading.ts";
+import { scorerOf } from "../../src/policy/verifier/pair-scorer.ts";
 import { loadParaphrases } from "../../src/trainer-node/paraphrases.ts";
 import { loadBundled, onlyHalf } from "../../src/trainer-node/simulator/groups.ts";
 import { paraphrasePairs, workloadPairs } from "../../src/trainer-node/verifier/pairs.ts";
+import { coldStartMatch, outcomeOf } from "../../src/trainer-node/verifier/cold-start.ts";
+import { adversarialPairs, nearMissPairs } from "../../src/trainer-node/verifier/traps.ts";
 import { trainScorer } from "../../src/trainer-node/verifier/train-scorer.ts";
 import { readFlags, refuse } from "../local/flags.ts";
 
 const USAGE = `usage: npm run train -- verifier --out DIR [options]
   --out DIR    pairs.bin goes there
   --seed S     replays the whole run (1)
+  --data DIR   a data directory, whose near misses help to set the thresholds
   --embedder F the packed embedder (data/embedders/subword-768.bin)`;
 
-export function trainVerifierFromFlags(): void {
+export async function trainVerifierFromFlags(): Promise<void> {
   const options = readFlags(USAGE, {
     out: { type: "string" },
     seed: { type: "string", default: "1" },
+    data: { type: "string" },
     embedder: {
       type: "string",
       default: join(import.meta.dirname, "../../data/embedders/subword-768.bin"),
@@ -39,19 +45,37 @@ export function trainVerifierFromFlags(): void {
   };
   const texts = loadParaphrases();
   const pairs = [
-    ...paraphrasePairs(texts, "training", seed),
+    ...paraphrasePairs(texts, "training", { embed, seed }),
     ...workloadPairs(onlyHalf(loadBundled(), "calibration")),
   ];
-  const model = trainScorer(pairs, {
+  const learnt = trainScorer(pairs, {
     embed,
     embedder: embedder.id,
     wordLists: texts.synonyms,
     seed,
     say,
   });
+  const model = { ...learnt, coldStart: await coldStarts(learnt, embed, options.data) };
+  say(`tau_0: ${JSON.stringify(model.coldStart)}`);
   mkdirSync(out, { recursive: true });
   const file = join(out, "pairs.bin");
   const bytes = packScorer(model);
   writeFileSync(file, bytes);
   say(`${file}: ${bytes.length} bytes`);
+}
+
+/** With the cosine of the scorer's own embedder, and without any. */
+async function coldStarts(
+  model: ScorerModel,
+  embed: Embed,
+  data: string | undefined,
+): Promise<ScorerModel["coldStart"]> {
+  const scorer = scorerOf(model, embed);
+  const sets = [
+    adversarialPairs("calibration"),
+    data === undefined ? [] : await nearMissPairs(data, "calibration"),
+  ].map((pairs) => pairs.filter(({ same }) => !same));
+  const limit = (cosines: Embed | null): number =>
+    coldStartMatch(sets.map((traps) => traps.map((trap) => outcomeOf(trap, scorer, cosines))));
+  return { [model.embedder]: limit(embed), "*": limit(null) };
 }

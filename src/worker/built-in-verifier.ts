@@ -2,8 +2,10 @@
 // oxlint-disable-next-line typescript/triple-slash-reference
 /// <reference path="./modules.d.ts" />
 import scorerFile from "../../data/verifier/pairs.bin";
-import { type PairScorer, unpackScorer } from "../policy/verifier/pair-scorer.ts";
+import { type Embed } from "../policy/verifier/pair-reading.ts";
+import { type PairScorer } from "../policy/verifier/pair-scorer.ts";
 import { builtInEmbedder } from "./built-in-embedder.ts";
+import { openScorer } from "./open-scorer.ts";
 
 let scorer: PairScorer | null | undefined;
 
@@ -12,16 +14,11 @@ let scorer: PairScorer | null | undefined;
  * raw distance, and `onFailure` is told.
  */
 export function builtInScorer(onFailure: () => void): PairScorer | null {
-  if (scorer === undefined) scorer = openScorer(scorerFile, onFailure);
+  if (scorer === undefined) scorer = openScorer(scorerFile, wordVectors, onFailure);
   return scorer;
 }
 
-function openScorer(scorerBytes: ArrayBuffer, onFailure: () => void): PairScorer | null {
-  try {
-    const embedder = builtInEmbedder();
-    return unpackScorer(new Uint8Array(scorerBytes), (text) => embedder.embed(text));
-  } catch {
-    onFailure();
-    return null;
-  }
+function wordVectors(): Embed {
+  const embedder = builtInEmbedder();
+  return (text) => embedder.embed(text);
 }

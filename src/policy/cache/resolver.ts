@@ -77,7 +77,8 @@ export function resolve(
   if (rows.length === 0)
     return { servable: null, notes: [], verdicts: [], obstacle: "no-candidate" };
   if (mode === "paper") return resolveLiterally(rows);
-  const check = guardsFor(request);
+  // Rules that may be wrong about an honest paraphrase leave it to the scorer, where there is one.
+  const check = guardsFor(request, { fuzzy: limits.verifier === undefined ? "veto" : "signal" });
   const verdicts = rows.map((row): RowVerdict => {
     // Reading a row costs more than comparing a distance, and most rows lie too far away for either use.
     const isNear = row.distance <= Math.max(HARD_DISTANCE, limits.noteDistance);

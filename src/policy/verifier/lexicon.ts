@@ -3,9 +3,8 @@
 import { type Bytes, fromAscii, toAscii } from "../network/bytes.ts";
 
 export interface Lexicon {
-  /** Rarity of a stem, ln(texts / texts that hold it); unknown stems count as `unknownRarity`. */
+  /** "lang stem" -> ln(texts of the language / those that hold it) / ln(texts), in [0, 1]; unknown stems are 1. */
   readonly rarity: ReadonlyMap<string, number>;
-  readonly unknownRarity: number;
   /** Stems of a word or phrase, joined by spaces -> groups whose members may replace each other. */
   readonly synonyms: ReadonlyMap<string, readonly number[]>;
   /** The same -> sides of pairs that change the answer: 2 x pair + side. */
@@ -16,7 +15,6 @@ export interface Lexicon {
 
 export const EMPTY_LEXICON: Lexicon = {
   rarity: new Map(),
-  unknownRarity: 6,
   synonyms: new Map(),
   opposites: new Map(),
   longestPhrase: 1,
@@ -85,7 +83,6 @@ const withoutE = (stem: string): string =>
   stem.length > 3 && stem.endsWith("e") ? stem.slice(0, -1) : stem;
 
 interface PackedLexicon {
-  readonly unknownRarity: number;
   readonly longestPhrase: number;
   /** By rarity: stems joined by "|". */
   readonly rarity: Readonly<Record<string, string>>;
@@ -96,7 +93,7 @@ interface PackedLexicon {
 /** ASCII JSON; groups are lists, so that their numbers need not be kept. */
 export function packLexicon(lexicon: Lexicon): Bytes {
   const rarity: Record<string, string> = {};
-  for (const [level, stems] of Map.groupBy(lexicon.rarity, ([, value]) => value.toFixed(1)))
+  for (const [level, stems] of Map.groupBy(lexicon.rarity, ([, value]) => value.toFixed(2)))
     rarity[level] = stems.map(([stem]) => stem).join("|");
   const groups = invert(lexicon.synonyms);
   const sides = invert(lexicon.opposites);
@@ -105,7 +102,6 @@ export function packLexicon(lexicon: Lexicon): Bytes {
     if (side % 2 === 0 && sides.has(side + 1))
       pairs.push([textOf(sides.get(side)), textOf(sides.get(side + 1))]);
   const packed = {
-    unknownRarity: lexicon.unknownRarity,
     longestPhrase: lexicon.longestPhrase,
     rarity,
     synonyms: [...groups.values()].map(textOf),
@@ -126,7 +122,6 @@ export function unpackLexicon(bytes: Uint8Array): Lexicon {
     for (const stem of stems.split("|")) rarity.set(stem, Number(level));
   return {
     rarity,
-    unknownRarity: packed.unknownRarity,
     longestPhrase: packed.longestPhrase,
     synonyms: numbered(packed.synonyms.map((group) => [group])),
     opposites: numbered(packed.opposites),

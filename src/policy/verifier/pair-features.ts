@@ -18,27 +18,21 @@ const TABLE = [
   ["secondLeft", "words left over", -1],
   ["leastLeft", "words left over on both sides", -1],
   ["mostLeft", "words left over", -1],
+  ["hardestThing", "a word left over", -1],
+  ["firstMet", "what is to be done", 1],
+  ["lastMet", "what it is about", 1],
   ["leftPairGrams", "how alike the left-over words are spelled", 0],
-  ["leftPairVectors", "how related the left-over words are", 0],
   ["leftCountLeast", "words left over on both sides", -1],
   ["leftCountMost", "words left over", -1],
   ["leftNames", "a name left over", -1],
   ["textGrams", "spelling in common", 1],
   ["wordPairs", "phrases in common", 1],
-  ["functionShared", "small words in common", 0],
   ["inOrder", "words in the same order", 1],
-  ["moved", "words in another order", 0],
+  ["swapped", "words that have changed places", -1],
   ["synonymsMet", "words of one meaning", 0],
   ["opposed", "opposite words", -1],
-  ["lengthRatio", "length", 0],
-  ["contentLeast", "number of content words", 0],
-  ["contentMost", "number of content words", 0],
-  ["weightLeast", "number of content words", 0],
-  ["rarestMet", "the rarest word in common", 1],
-  ["rarestShared", "the rarest word in common", 1],
   ["sameAsks", "kind of question", 1],
   ["asksConflict", "kind of question", -1],
-  ["asksMeansReason", "how against why", -1],
   ["asksWhether", "a yes-or-no question on one side", 0],
   ["aspect", "another aspect", -1],
   ["numbers", "numbers", -1],
@@ -51,9 +45,7 @@ const TABLE = [
   ["subject", "one word replaced", -1],
   ["substitution", "one word replaced or added", -1],
   ["reordered", "words in another order", -1],
-  ["frame", "the same frame around another word", 0],
   ["frameLeft", "the same frame around another word", -1],
-  ["startsAlike", "the same beginning", 0],
   ["endsAlike", "the same end", 0],
   ["sameLanguage", "language", 1],
 ] as const satisfies readonly (readonly [string, string, -1 | 0 | 1])[];
@@ -80,6 +72,8 @@ const SYNONYM = 0.9;
 const GRAM_FLOOR = 0.35;
 const VECTOR_FLOOR = 0.35;
 const SPELLED_ALIKE = 0.85;
+/** A word whose best match is less is left over. */
+const MET = 0.5;
 
 /** Fills `out` [FEATURES.length]; what is unknown is NaN. */
 export function pairFeatures(
@@ -92,34 +86,74 @@ export function pairFeatures(
   const set = (name: Feature, value: number): void => void (out[AT[name]] = value);
   set("cosine", cosine ?? Number.NaN);
   set("meanCosine", a.vector === null || b.vector === null ? Number.NaN : dot(a.vector, b.vector));
-  const [inB, inA] = [bestMatches(a, b), bestMatches(b, a)];
-  leftOvers(a, b, inB, inA, set);
+  const likenesses = new Likenesses(a.content, b.content);
+  const inB = bestMatches(a, b, (i, j) => likenesses.of(i, j));
+  const inA = bestMatches(b, a, (j, i) => likenesses.of(i, j));
+  const hardest = leftOvers(a, b, { inB, inA, likenesses }, set);
   set("textGrams", dice(a.grams, b.grams));
-  set("functionShared", functionShared(a, b));
-  orders(a, b, set);
+  orders(a, b, hardest, set);
   set("opposed", opposed(a, b));
-  const [shorter, longer] = sorted(a.words.length, b.words.length);
-  set("lengthRatio", shorter / Math.max(1, longer));
   set("sameLanguage", a.lang === b.lang ? 1 : 0);
   asked(a, b, set);
   guarded(a, b, set);
 }
 
 /** For each content word its best match anywhere in the other text, in [0, 1]. */
-function bestMatches(from: PairReading, to: PairReading): Float64Array {
+function bestMatches(
+  from: PairReading,
+  to: PairReading,
+  likeness: (at: number, other: number) => number,
+): Float64Array {
   const best = new Float64Array(from.content.length);
   for (const [at, word] of from.content.entries()) {
     if (to.stems.has(word.stem)) best[at] = 1;
     else if (word.synonyms.some((group) => to.synonyms.has(group))) best[at] = SYNONYM;
-    else for (const other of to.content) best[at] = Math.max(best[at]!, likeness(word, other));
+    else
+      for (let other = 0; other < to.content.length; other++)
+        best[at] = Math.max(best[at]!, likeness(at, other));
   }
   return best;
 }
 
-function likeness(a: PairWord, b: PairWord): number {
-  const spelled = SPELLED_ALIKE * above(dice(a.grams, b.grams), GRAM_FLOOR);
-  if (a.vector === null || b.vector === null) return spelled;
-  return Math.max(spelled, SYNONYM * above(dot(a.vector, b.vector), VECTOR_FLOOR));
+/** How alike the content words of two texts are: each pair of words is compared once, when it is first asked for. */
+class Likenesses {
+  readonly #a: readonly PairWord[];
+  readonly #b: readonly PairWord[];
+  readonly #spelled: Float64Array;
+  readonly #related: Float64Array;
+
+  constructor(a: readonly PairWord[], b: readonly PairWord[]) {
+    this.#a = a;
+    this.#b = b;
+    this.#spelled = new Float64Array(a.length * b.length).fill(Number.NaN);
+    this.#related = new Float64Array(a.length * b.length);
+  }
+
+  of(i: number, j: number): number {
+    return Math.max(
+      SPELLED_ALIKE * above(this.spelled(i, j), GRAM_FLOOR),
+      SYNONYM * above(this.related(i, j), VECTOR_FLOOR),
+    );
+  }
+
+  spelled(i: number, j: number): number {
+    return this.#spelled[this.#compared(i, j)]!;
+  }
+
+  /** 0 without word vectors. */
+  related(i: number, j: number): number {
+    return this.#related[this.#compared(i, j)]!;
+  }
+
+  #compared(i: number, j: number): number {
+    const at = i * this.#b.length + j;
+    if (!Number.isNaN(this.#spelled[at]!)) return at;
+    const [one, other] = [this.#a[i]!, this.#b[j]!];
+    this.#spelled[at] = dice(one.grams, other.grams);
+    if (one.vector !== null && other.vector !== null)
+      this.#related[at] = dot(one.vector, other.vector);
+    return at;
+  }
 }
 
 const above = (value: number, floor: number): number => Math.max(0, (value - floor) / (1 - floor));
@@ -129,61 +163,69 @@ type Set = (name: Feature, value: number) => void;
 function leftOvers(
   a: PairReading,
   b: PairReading,
-  inB: Float64Array,
-  inA: Float64Array,
+  {
+    inB,
+    inA,
+    likenesses,
+  }: {
+    readonly inB: Float64Array;
+    readonly inA: Float64Array;
+    readonly likenesses: Likenesses;
+  },
   set: Set,
-): void {
+): number {
   const [coveredA, coveredB] = [covered(a, inB), covered(b, inA)];
   const [least, most] = sorted(
     coveredA / Math.max(1e-9, a.weight),
     coveredB / Math.max(1e-9, b.weight),
   );
-  set("leastCovered", a.weight === 0 || b.weight === 0 ? 0 : least);
-  set("mostCovered", a.weight === 0 || b.weight === 0 ? 0 : most);
+  const hasContent = a.weight > 0 && b.weight > 0;
+  set("leastCovered", hasContent ? least : 0);
+  set("mostCovered", hasContent ? most : 0);
   set("sharedWeight", (coveredA + coveredB) / Math.max(1e-9, a.weight + b.weight));
-  const leftA = left(a, inB);
-  const leftB = left(b, inA);
-  const all = [...leftA, ...leftB]
-    .map(({ amount }) => amount)
-    .toSorted((one, other) => other - one);
-  set("hardestLeft", all[0] ?? 0);
-  set("secondLeft", all[1] ?? 0);
+  const [leftA, leftB] = [left(a, inB), left(b, inA)];
+  let [hardest, second, thing, names, grams] = [0, 0, 0, 0, 0];
+  for (const { word, amount } of [...leftA, ...leftB]) {
+    if (amount > hardest) [hardest, second] = [amount, hardest];
+    else second = Math.max(second, amount);
+    if (!word.isQuality) thing = Math.max(thing, amount);
+    if (word.isName) names++;
+  }
+  for (const { at: i } of leftA)
+    for (const { at: j } of leftB) {
+      grams = Math.max(grams, likenesses.spelled(i, j));
+    }
+  set("hardestLeft", hardest);
+  set("secondLeft", second);
+  set("hardestThing", thing);
+  set("leftNames", names);
+  set("leftPairGrams", grams);
   const [lessLeft, moreLeft] = sorted(total(leftA), total(leftB));
   set("leastLeft", lessLeft);
   set("mostLeft", moreLeft);
   const [fewer, more] = sorted(leftA.length, leftB.length);
   set("leftCountLeast", fewer);
   set("leftCountMost", more);
-  set("leftNames", [...leftA, ...leftB].filter(({ word }) => word.isName).length);
-  let [grams, vectors] = [0, leftA[0]?.word.vector === null ? Number.NaN : 0];
-  for (const { word: one } of leftA)
-    for (const { word: other } of leftB) {
-      grams = Math.max(grams, dice(one.grams, other.grams));
-      if (one.vector !== null && other.vector !== null)
-        vectors = Math.max(vectors, dot(one.vector, other.vector));
-    }
-  set("leftPairGrams", grams);
-  set("leftPairVectors", vectors);
-  const matches = [...inB, ...inA];
-  set("synonymsMet", matches.filter((match) => match === SYNONYM).length);
-  const [fewest, most2] = sorted(a.content.length, b.content.length);
-  set("contentLeast", fewest);
-  set("contentMost", most2);
-  set("weightLeast", Math.min(a.weight, b.weight));
-  const [topA, topB] = [rarest(a, inB), rarest(b, inA)];
-  set("rarestMet", Math.min(topA, topB));
-  set("rarestShared", Math.max(topA, topB));
+  let synonyms = 0;
+  for (const match of inB) if (match === SYNONYM) synonyms++;
+  for (const match of inA) if (match === SYNONYM) synonyms++;
+  set("synonymsMet", synonyms);
+  set("firstMet", Math.min(inB[0] ?? 0, inA[0] ?? 0));
+  set("lastMet", Math.min(inB.at(-1) ?? 0, inA.at(-1) ?? 0));
+  return hardest;
 }
 
 interface Left {
+  readonly at: number;
   readonly word: PairWord;
   readonly amount: number;
 }
 
 function left({ content }: PairReading, match: Float64Array): readonly Left[] {
-  return content.flatMap((word, at) =>
-    match[at]! < 0.5 ? [{ word, amount: word.weight * (1 - match[at]!) }] : [],
-  );
+  const words: Left[] = [];
+  for (const [at, word] of content.entries())
+    if (match[at]! < MET) words.push({ at, word, amount: word.weight * (1 - match[at]!) });
+  return words;
 }
 
 const total = (words: readonly Left[]): number =>
@@ -193,25 +235,8 @@ function covered({ content }: PairReading, match: Float64Array): number {
   return content.reduce((sum, { weight }, at) => sum + weight * match[at]!, 0);
 }
 
-/** How well the rarest content word is met. */
-function rarest({ content }: PairReading, match: Float64Array): number {
-  let at = -1;
-  for (const [index, word] of content.entries())
-    if (at === -1 || word.weight > content[at]!.weight) at = index;
-  return at === -1 ? 0 : match[at]!;
-}
-
-function functionShared(a: PairReading, b: PairReading): number {
-  const small = ({ words }: PairReading) =>
-    new Set(words.filter(({ kind }) => kind === "function").map(({ stem }) => stem));
-  const [one, other] = [small(a), small(b)];
-  let shared = 0;
-  for (const stem of one) if (other.has(stem)) shared++;
-  const all = one.size + other.size - shared;
-  return all === 0 ? 1 : shared / all;
-}
-
-function orders(a: PairReading, b: PairReading, set: Set): void {
+/** @param hardest weight of the heaviest word left over */
+function orders(a: PairReading, b: PairReading, hardest: number, set: Set): void {
   const [x, y] = [a.words.map(({ stem }) => stem), b.words.map(({ stem }) => stem)];
   const pairs = new Set(x.slice(1).map((stem, at) => `${x[at]} ${stem}`));
   const met = y.slice(1).filter((stem, at) => pairs.has(`${y[at]} ${stem}`)).length;
@@ -219,18 +244,18 @@ function orders(a: PairReading, b: PairReading, set: Set): void {
   const [p, q] = [a.content.map(({ stem }) => stem), b.content.map(({ stem }) => stem)];
   const common = longestCommon(p, q);
   set("inOrder", common / Math.max(1, Math.min(p.length, q.length)));
+  // Synonyms stand where their words stood: only the very same words are asked for their places.
   const inQ = new Set(q);
-  set("moved", new Set(p.filter((stem) => inQ.has(stem))).size - common);
+  const shared = new Set(p.filter((stem) => inQ.has(stem))).size;
+  set("swapped", hardest === 0 ? Math.max(0, shared - common) : 0);
   const shorter = Math.min(x.length, y.length);
   let start = 0;
   while (start < shorter && x[start] === y[start]) start++;
   let end = 0;
   while (end < shorter - start && x.at(-1 - end) === y.at(-1 - end)) end++;
-  set("startsAlike", start / Math.max(1, shorter));
   set("endsAlike", end / Math.max(1, shorter));
-  const [less, more] = sorted(x.length - start - end, y.length - start - end);
-  set("frame", (start + end) / Math.max(1, Math.max(x.length, y.length)));
-  set("frameLeft", less <= 3 && more <= 3 && start + end >= 2 ? more : 0);
+  const between = Math.max(x.length, y.length) - start - end;
+  set("frameLeft", between <= 3 && start + end >= 2 ? hardest : 0);
 }
 
 /** Length of the longest common subsequence. Texts have few content words. */
@@ -265,7 +290,6 @@ function asked(a: PairReading, b: PairReading, set: Set): void {
   const has = (kind: string): boolean => a.asks === kind || b.asks === kind;
   set("sameAsks", isSame ? 1 : 0);
   set("asksConflict", !isSame && !OPEN.has(a.asks) && !OPEN.has(b.asks) ? 1 : 0);
-  set("asksMeansReason", has("means") && has("reason") ? 1 : 0);
   set("asksWhether", !isSame && (has("whether") || has("should")) ? 1 : 0);
 }
 

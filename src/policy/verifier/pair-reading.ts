@@ -6,6 +6,7 @@ import { type Polarity, polarityOf } from "../cache/guards/polarity.ts";
 import { type Structure, structureOf } from "../cache/guards/structure.ts";
 import { contentWordsOf } from "../cache/guards/substitution.ts";
 import { type Token, tokenise } from "../cache/guards/tokens.ts";
+import { COMMON_WEIGHTS } from "../embedding/common-words.ts";
 import { type Lexicon, folded, stemOf } from "./lexicon.ts";
 
 /** Vector of a text, of any length; null entries are never returned. */
@@ -18,6 +19,8 @@ export interface PairWord {
   readonly kind: "content" | "function" | "number";
   /** Written with a capital inside a sentence. */
   readonly isName: boolean;
+  /** Formed like a word that says how something is, which questions trade more freely than things: "amazing". */
+  readonly isQuality: boolean;
   /** Hashes of the letters taken by three, sorted. */
   readonly grams: Int32Array;
   readonly vector: Float32Array | null;
@@ -54,9 +57,9 @@ export interface PairReading {
 const MAX_WORDS = 4096;
 const FUNCTION_SHARE = 0.15;
 /** Sizes that word vectors are folded to: enough to tell words apart, and cheap to compare. */
-const FOLDED_SIZE = 192;
+const FOLDED_SIZE = 128;
 
-type KnownWord = Pick<PairWord, "stem" | "weight" | "kind" | "grams" | "vector">;
+type KnownWord = Pick<PairWord, "stem" | "weight" | "kind" | "grams" | "vector" | "isQuality">;
 
 export class PairReader {
   readonly #lexicon: Lexicon;
@@ -75,7 +78,7 @@ export class PairReader {
     const synonyms = known.map((): number[] => []);
     const opposites = known.map((): number[] => []);
     this.#markPhrases(known, synonyms, opposites);
-    const words = known.map(({ stem, weight, kind, grams, vector }, at): PairWord => {
+    const words = known.map(({ stem, weight, kind, grams, vector, isQuality }, at): PairWord => {
       const { text: asWritten, opens } = written[at]!;
       // In German every noun has a capital.
       const isName = lang !== "de" && !opens && asWritten !== "I" && /^\p{Lu}/u.test(asWritten);
@@ -86,6 +89,7 @@ export class PairReader {
         grams,
         vector,
         isName,
+        isQuality,
         synonyms: synonyms[at]!,
         opposites: opposites[at]!,
       };
@@ -122,14 +126,16 @@ export class PairReader {
     const plain = folded(lower);
     const stem = stemOf(plain, lang);
     const isNumber = kind === "number" || kind === "han-number";
-    const isFunction = !isNumber && (isFunctionWord(lower, lang) || COMMON.has(plain));
-    const rarity = this.#lexicon.rarity.get(stem) ?? this.#lexicon.unknownRarity;
+    const isFunction =
+      !isNumber && (isFunctionWord(lower, lang) || COMMON_WEIGHTS.has(plain) || COMMON.has(plain));
+    const rarity = this.#lexicon.rarity.get(`${lang} ${stem}`) ?? 1;
     const made: KnownWord = {
       stem,
       weight: isFunction ? FUNCTION_SHARE * rarity : rarity,
       kind: isNumber ? "number" : isFunction ? "function" : "content",
       grams: gramsOf(` ${plain} `),
       vector: this.#embed === null ? null : foldedVector(this.#embed(lower)),
+      isQuality: lang === "en" && (QUALITIES.has(plain) || QUALITY_ENDING.test(plain)),
     };
     if (this.#known.size >= MAX_WORDS) this.#known.delete(this.#known.keys().next().value!);
     this.#known.set(key, made);
@@ -166,7 +172,18 @@ const COMMON = new Set(
     "soll sollte muss mussen darf durfen wurde konnte so sehr auch noch schon dann denn weil dabei dafur man es wir uns unser " +
     "debe deben puede pueden seria cada muy tambien se le les nos " +
     "и в во на с со к ко по за из от до для о об у не ни а но или что как то ли же бы мне я ты вы он она они это " +
+    "eigentlich uberhaupt sofort gleich gerne noch alles schon genau vraiment exactement alors realmente exactamente вообще сразу " +
+    "свой свою свои своего именно 怎 么 如 何 样 哪 什 多 少 个 用 来 去 得 才 很 想 该 应 需 " +
     "的 了 吗 呢 吧 啊 请 是 我 你 在 有 和 与"
+  ).split(" "),
+);
+
+const QUALITY_ENDING = /.{3}(?:ful|ous|ive|able|ible|less|ly|est|ing|ish)$/;
+const QUALITIES = new Set(
+  (
+    "good best great better nice big small new old long short high low easy simple quick fast real right wrong useful common " +
+    "popular main top major important general basic cheap free possible different various certain exact proper average many " +
+    "some more most lot several few sure kind type thing things way ways people person someone day time daily"
   ).split(" "),
 );
 

@@ -7,6 +7,8 @@ import { limitsInSlice, sliceOf } from "../../policy/cache/slice.ts";
 import { type Decision, type DecideInput, decide } from "../../policy/decide.ts";
 import { NEIGHBOURS, type PolicyOutput } from "../../policy/network/policy.ts";
 import { buildObservation } from "../../policy/observation.ts";
+import { type PairScorer, verifierLimits } from "../../policy/verifier/pair-scorer.ts";
+import { remembering, shippedScorer } from "../verifier/shipped.ts";
 import { Consequences } from "./consequences.ts";
 import {
   type Branch,
@@ -33,6 +35,8 @@ export interface EnvironmentOptions {
   readonly regions?: readonly string[];
   readonly domain?: "region" | "shared";
   readonly limits?: Partial<ResolverLimits>;
+  /** The learned verifier; the shipped one when left out, none where the source's questions have no words. */
+  readonly scorer?: PairScorer | null;
   /** Exploration floor of acts that are not greedy. */
   readonly epsilon?: number;
   /** Price of time, omega = phi2 / phi1; the policy is fed its logarithm. */
@@ -96,11 +100,14 @@ export class Environment {
     this.source = source;
     this.regions = options.regions ?? ["us", "eu", "asia"];
     this.#price = options.price ?? { input: 0.15, output: 0.6 };
+    const standard = mode === "product" && source.hasWords ? shippedScorer : () => null;
+    const scorer = options.scorer === undefined ? standard() : options.scorer;
     this.#limits = {
       coldStartDistance: source.embedder.coldStartDistance,
       noteDistance: source.embedder.noteDistance,
       deltaHit: 0.02,
       deltaRequest: 0.01,
+      ...verifierLimits(scorer === null ? null : remembering(scorer), source.embedder.id),
       ...options.limits,
     };
     this.#index = new ExactIndex((embedding) => source.toSearchSpace(embedding));

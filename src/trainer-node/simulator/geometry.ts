@@ -91,6 +91,7 @@ export function geometrySource(options: GeometryOptions): RequestSource {
   return {
     name: "geometry",
     embedder: EMBEDDER,
+    hasWords: false,
     requests: requests.map(({ request }) => request),
     prefill: prefill.map(({ request }) => request),
     embeddingOf: (request) => shape.embed(vectorOf(request)),

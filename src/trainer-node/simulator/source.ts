@@ -43,6 +43,8 @@ export interface SimulatedRequest {
 export interface RequestSource {
   readonly name: string;
   readonly embedder: EmbedderProfile;
+  /** Whether its questions are text that can be read, or stand for text. */
+  readonly hasWords: boolean;
   readonly requests: readonly SimulatedRequest[];
   /** Answered by the model before the stream begins. */
   readonly prefill: readonly SimulatedRequest[];
@@ -117,6 +119,7 @@ export function workloadSource({
   return {
     name,
     embedder,
+    hasWords: true,
     requests: requests.map((request, index) => simulated(request, index, families, answerTokens)),
     prefill: [],
     embeddingOf: ({ question }) => vectorOf(question),

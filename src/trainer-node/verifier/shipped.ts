@@ -2,7 +2,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { unpackEmbedder } from "../../policy/embedding/packed-embedder.ts";
-import { type PairScorer, unpackScorer } from "../../policy/verifier/pair-scorer.ts";
+import {
+  type PairScorer,
+  type PairVerdict,
+  unpackScorer,
+} from "../../policy/verifier/pair-scorer.ts";
 
 const DATA = join(import.meta.dirname, "../../../data");
 
@@ -12,9 +16,29 @@ let shipped: PairScorer | undefined;
 export function shippedScorer(): PairScorer {
   if (shipped === undefined) {
     const embedder = unpackEmbedder(readFileSync(join(DATA, "embedders/subword-768.bin")));
-    shipped = unpackScorer(readFileSync(join(DATA, "verifier/pairs.bin")), (text) =>
-      embedder.embed(text),
-    );
+    const bytes = readFileSync(join(DATA, "verifier/pairs.bin"));
+    shipped = unpackScorer(bytes, (text) => embedder.embed(text));
   }
   return shipped;
+}
+
+/** Verdicts remembered: a simulated world asks for the same pair several times, to compare what could have been. */
+const MAX_VERDICTS = 20_000;
+
+export function remembering(scorer: PairScorer): PairScorer {
+  const verdicts = new Map<string, PairVerdict>();
+  return {
+    id: scorer.id,
+    score(request, stored, cosine) {
+      const key = `${cosine}\u0000${request.text}\u0000${stored.text}`;
+      const known = verdicts.get(key);
+      if (known !== undefined) return known;
+      const verdict = scorer.score(request, stored, cosine);
+      if (verdicts.size >= MAX_VERDICTS) verdicts.delete(verdicts.keys().next().value!);
+      verdicts.set(key, verdict);
+      return verdict;
+    },
+    coldStartMatch: (embedder) => scorer.coldStartMatch(embedder),
+    knowsCosine: (embedder) => scorer.knowsCosine(embedder),
+  };
 }

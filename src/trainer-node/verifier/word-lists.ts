@@ -4,19 +4,25 @@ import { tokenise } from "../../policy/cache/guards/tokens.ts";
 import { type Lexicon, folded, stemOf } from "../../policy/verifier/lexicon.ts";
 import { type Lexicon as WordLists } from "../paraphrases.ts";
 
+/** So few texts of a language say nothing of how often its words occur. */
+const FEW_TEXTS = 50;
 /** A stem in fewer texts is as rare as one in none. */
 const KNOWN_TEXTS = 2;
 /** Phrases with more words are sentences. */
 const LONGEST_PHRASE = 6;
 
 export function lexiconFrom(texts: ReadonlySet<string>, wordLists: readonly WordLists[]): Lexicon {
-  const counts = new Map<string, number>();
-  for (const text of texts)
-    for (const stem of new Set(stemsOf(text, languageOf(text))))
-      counts.set(stem, (counts.get(stem) ?? 0) + 1);
   const rarity = new Map<string, number>();
-  for (const [stem, count] of counts)
-    if (count >= KNOWN_TEXTS) rarity.set(stem, round(Math.log(texts.size / count)));
+  for (const [lang, own] of Map.groupBy(texts, (text) => languageOf(text))) {
+    const counts = new Map<string, number>();
+    for (const text of own)
+      for (const stem of new Set(stemsOf(text, lang)))
+        counts.set(stem, (counts.get(stem) ?? 0) + 1);
+    if (own.length < FEW_TEXTS) continue;
+    for (const [stem, count] of counts)
+      if (count >= KNOWN_TEXTS)
+        rarity.set(`${lang} ${stem}`, round(Math.log(own.length / count) / Math.log(own.length)));
+  }
   const synonyms = new Map<string, number[]>();
   const opposites = new Map<string, number[]>();
   let longestPhrase = 1;
@@ -41,8 +47,7 @@ export function lexiconFrom(texts: ReadonlySet<string>, wordLists: readonly Word
       pair++;
     }
   }
-  const unknownRarity = round(Math.log(Math.max(2, texts.size)));
-  return { rarity, unknownRarity, synonyms, opposites, longestPhrase };
+  return { rarity, synonyms, opposites, longestPhrase };
 }
 
 function stemsOf(text: string, lang: string): readonly string[] {
@@ -51,4 +56,4 @@ function stemsOf(text: string, lang: string): readonly string[] {
     .map(({ lower }) => stemOf(folded(lower), lang));
 }
 
-const round = (value: number): number => Math.round(10 * value) / 10;
+const round = (value: number): number => Math.round(100 * value) / 100;

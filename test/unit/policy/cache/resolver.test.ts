@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { resolve, selectRow } from "../../../../src/policy/cache/resolver.ts";
+import { type PairScorer } from "../../../../src/policy/verifier/pair-scorer.ts";
 import { candidate } from "../../../support/candidate.ts";
 
 const request = { text: "How do I boil an egg?", lang: "en", fp: "fp", now: 1000 };
@@ -76,4 +77,89 @@ test("paper mode has no guards and no window, and a boundary at 0.6", () => {
   });
   const answer = { ...far, role: 2 as const };
   expect(resolve(request, [answer], limits, "paper").obstacle).toBe("answer-row");
+});
+
+/** Finds a stored question as likely to fit as its text says: "p=0.9 ...". */
+const scorer: PairScorer = {
+  id: "test/pairs",
+  score: (_, { text }, cosine) => {
+    const probability = Number(/p=([\d.]+)/.exec(text)?.[1]);
+    const reasons = [{ feature: `cosine ${cosine}`, weight: 1 }];
+    return { probability, matchDistance: Math.sqrt(2 - 2 * probability), reasons };
+  },
+  coldStartMatch: () => 0.3,
+  knowsCosine: () => true,
+};
+// tau_0 = 0.3 is a probability of 1 - 0.09 / 2 = 0.955.
+const verified = { ...limits, verifier: { scorer, knowsCosine: true }, coldStartMatch: 0.3 };
+// Numbers in the texts are equal, so that no guard speaks.
+const asks = (p: string) => ({ ...request, text: `Boiling eggs, p=${p}?` });
+const stored = (p: string) => `How are eggs boiled, p=${p}?`;
+
+test.each([
+  [
+    "one that the scorer finds nearly certain is served, however far",
+    "0.98",
+    { distance: 0.9 },
+    null,
+  ],
+  ["one below tau_0 is not, however near", "0.95", { distance: 0.1 }, "verifier"],
+  ["one beyond the hard distance is not, however certain", "0.99", { distance: 0.96 }, "distance"],
+  ["labels may allow what the cold start does not", "0.9", { evidence: goodAt() }, null],
+  [
+    "labels do not allow what the scorer finds unlikely",
+    "0.49",
+    { evidence: goodAt() },
+    "verifier",
+  ],
+  ["labels that speak against the row are heard", "0.98", { evidence: badAt() }, "budget"],
+  ["a probability that is no number is none", "x", {}, "verifier"],
+])("with a scorer: %s", (_, p, fields, obstacle) => {
+  const row = candidate({ question: stored(p), ...fields });
+  expect(resolve(asks(p), [row], verified).obstacle).toBe(obstacle);
+});
+
+function goodAt() {
+  return { labels: 20, wrong: 0, scorer: "test/pairs", alpha: Array<number>(32).fill(0.99) };
+}
+function badAt() {
+  return { labels: 20, wrong: 9, scorer: "test/pairs", alpha: Array<number>(32).fill(0.5) };
+}
+
+test("the receipt says how likely the answer fits, what was needed and why", () => {
+  const row = candidate({ question: stored("0.98"), distance: 0.2 });
+  const { verdicts } = resolve(asks("0.98"), [row], verified);
+  expect(verdicts[0]?.verifier).toEqual({
+    scorer: "test/pairs",
+    probability: 0.98,
+    matchDistance: expect.closeTo(0.2, 10),
+    // cos = 1 - 0.2^2 / 2
+    reasons: [{ feature: "cosine 0.98", weight: 1 }],
+    threshold: expect.closeTo(0.955, 10),
+    pass: true,
+  });
+});
+
+test("of two rows that may be served the better match is, not the nearer vector", () => {
+  const byOpening: PairScorer = {
+    ...scorer,
+    score: (_, { text }) => {
+      const probability = text.startsWith("How") ? 0.96 : 0.99;
+      return { probability, matchDistance: Math.sqrt(2 - 2 * probability), reasons: [] };
+    },
+  };
+  const rows = [
+    candidate({ id: "near", question: "How are eggs boiled?", distance: 0.1 }),
+    candidate({ id: "sure", question: "Eggs: boiling them?", distance: 0.5 }),
+  ];
+  const verifier = { scorer: byOpening, knowsCosine: false };
+  const found = resolve({ ...request, text: "Boiling eggs?" }, rows, { ...verified, verifier });
+  expect(found.servable?.id).toBe("sure");
+});
+
+test("a guard that is certain comes before the scorer, which is not asked", () => {
+  const row = candidate({ question: "How do I boil 2 eggs, p=0.99?" });
+  const { verdicts, obstacle } = resolve(asks("0.98"), [row], verified);
+  expect(obstacle).toBe("guard:number");
+  expect(verdicts[0]?.verifier).toBeNull();
 });

@@ -50,7 +50,7 @@ async function all(environment: Environment, player: Player): Promise<readonly E
 }
 
 const world = (options: Omit<EnvironmentOptions, "seed"> & { readonly seed?: number }) =>
-  new Environment({ seed, ...options });
+  new Environment({ seed, scorer: null, ...options });
 
 /** Two groups whose questions lie in one place, asked in turn: what is served for the second is wrong. */
 function twins(): ReturnType<typeof workloadSource> {

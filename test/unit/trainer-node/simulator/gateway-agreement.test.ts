@@ -9,6 +9,7 @@ import { loadBundled } from "../../../../src/trainer-node/simulator/groups.ts";
 import { play } from "../../../../src/trainer-node/simulator/scoreboard.ts";
 import { workloadSource } from "../../../../src/trainer-node/simulator/source.ts";
 import { generateWorkload } from "../../../../src/trainer-node/simulator/workload.ts";
+import { shippedScorer } from "../../../../src/trainer-node/verifier/shipped.ts";
 import { World } from "../../../support/world.ts";
 
 const seed = Number(process.env["SEED"] ?? 20_261_121);
@@ -58,6 +59,7 @@ test("greedy serves the same requests from the cache as in the gateway, with ans
 
   const world = new World({ dimensions: 768 });
   world.vectorOf = hashEmbed;
+  world.scorer = shippedScorer();
   const ports = world.ports.bind(world);
   world.ports = (...args) => {
     const made = ports(...args);
@@ -81,6 +83,6 @@ test("greedy serves the same requests from the cache as in the gateway, with ans
   ).toEqual(real);
   const counts = Map.groupBy(simulated, ({ kind, correct }) => `${kind} ${correct}`);
   console.log([...counts].map(([kind, some]) => `${kind}: ${some.length}`).join(", "));
-  expect(counts.get("HIT-SEMANTIC true")?.length).toBeGreaterThan(20);
+  expect(counts.get("HIT-SEMANTIC true")?.length).toBeGreaterThan(5);
   expect(counts.get("HIT-EXACT true")?.length).toBeGreaterThan(20);
 }, 60_000);
