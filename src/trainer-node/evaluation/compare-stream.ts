@@ -1,6 +1,6 @@
 // One request stream through the production pipeline, learning as it goes, and beside it through other caches.
 import { normaliseQuestion } from "../../policy/cache/question.ts";
-import { type PairScorer, verifierLimits } from "../../policy/verifier/pair-scorer.ts";
+import { type PairScorer } from "../../policy/verifier/pair-scorer.ts";
 import { alwaysCache, feasibleOracle } from "../simulator/baselines.ts";
 import { DOES_NOT_PAY, Environment } from "../simulator/environment.ts";
 import { type Executed } from "../simulator/executed.ts";
@@ -63,13 +63,7 @@ export async function compareStream(options: CompareStreamOptions): Promise<Stre
   const told = (step: string) => (done: number, total: number) => onProgress?.(step, done, total);
   const playAt = async (price: PricePoint, player: Player, step: string) =>
     await playWorld(
-      new Environment({
-        source: measured.source,
-        seed,
-        limits: verifierLimits(scorer, measured.source.embedder.id),
-        price,
-        lookUpUsd,
-      }),
+      new Environment({ source: measured.source, seed, scorer, price, lookUpUsd }),
       player,
       measured,
       told(step),

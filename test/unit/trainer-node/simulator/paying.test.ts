@@ -37,6 +37,7 @@ async function played(lookUpUsd: number): Promise<readonly Executed[]> {
   const environment = new Environment({
     source,
     seed: 1,
+    scorer: null,
     regions: ["us"],
     price: { input: 1, output: 1 },
     lookUpUsd,
