@@ -88,29 +88,113 @@ function cutToTokens(line: string, tokens: number): string {
 const MAX_NOTE_LENGTH = 4_096;
 
 /** Tokens by which chat templates and agent formats mark roles and turns, wherever they stand. */
-const TEMPLATE_TOKENS =
-  /<\|[^<>|\n]{0,40}\|>|<\/?(?:s|bos|eos|system|developer|user|assistant|human|tool|function|instructions?|start_of_turn|end_of_turn)(?:\s[^<>\n]{0,80})?>|\[\/?(?:INST|SYS|SYSTEM|ASSISTANT|USER|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|<<\/?SYS>>/gi;
+const TEMPLATE_TOKENS = new RegExp(
+  [
+    String.raw`<\|[^<>|\n]{0,40}\|>`,
+    String.raw`<\/?(?:[a-z]{1,8}:)?(?:${[
+      "s|bos|eos|pad|unk|mask|sop|eop|bos_token|eos_token|start_of_turn|end_of_turn|extra_id_\\d{1,3}|reserved_\\d{1,4}",
+      "system|system[_-](?:prompt|message|reminder|instructions?)|developer|user|assistant|human|instructions?",
+      "tools?|functions?|tool_(?:calls?|code|use|responses?|results?|outputs?)|function_(?:calls?|results?)|invoke|parameter",
+      "think|thinking|reasoning|notes|reference_notes|context|data",
+    ].join("|")})(?:\s[^<>\n]{0,80})?>`,
+    String.raw`\[\/?(?:INST|SYS|SYSTEM|SYSTEM_PROMPT|ASSISTANT|USER|AVAILABLE_TOOLS|TOOL_[A-Z]{2,10}|gMASK|sMASK|UNUSED_TOKEN_\d{1,4})\]`,
+    String.raw`<<\/?SYS>>`,
+  ].join("|"),
+  "gi",
+);
 /** "System:", "**User**:", "> Assistant prompt:" at the start of a line, and headings like "### System". */
-const ROLE_LINES =
-  /^(?:[^\S\n]|[>#*_`"'-]){0,64}(?:system|developer|user|assistant|human|ai|tool|function|instructions?)[^\S\n]{0,8}[*_`"']{0,4}[^\S\n]{0,8}(?:message|prompt|note)?[^\S\n]{0,8}[*_`"']{0,4}[^\S\n]{0,8}[:\uFF1A]+|^[^\S\n]{0,8}#{1,6}[^\S\n]{0,8}(?:system|developer|user|assistant|human|instructions?)\b[^\n]{0,20}$/gim;
+const ROLES = "system|developer|user|assistant|human|ai|tool|function|instructions?";
+const ROLE_LINES = new RegExp(
+  String.raw`^(?:[^\S\n]|[>#*_\x60"'|-]|<!-*){0,64}(?:${ROLES})[^\S\n]{0,8}[*_\x60"']{0,4}[^\S\n]{0,8}(?:message|prompt|note)?[^\S\n]{0,8}[*_\x60"']{0,4}[^\S\n]{0,8}:+|^[^\S\n]{0,8}#{1,6}[^\S\n]{0,8}(?:${ROLES})\b[^\n]{0,20}$`,
+  "gim",
+);
+/** The same in other languages. */
+const FOREIGN_ROLE_LINES =
+  /^(?:[^\S\n]|[>#*_`"'|-]){0,64}(?:syst[eè]me|sistema|utilisateur|usuario|asistente|benutzer|assistent|система|пользователь|ассистент|系统|系統|用户|用戶|助手|システム|ユーザー|アシスタント|시스템|사용자|어시스턴트|النظام|المستخدم|المساعد)[^\S\n]{0,8}[:\uFF1A]+/gim;
 /** Controls, private and unassigned characters, and all that draws nothing or reorders text. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}]/gu;
+/** Letters and signs that are ASCII in another shape: full width, circled, or of mathematics. */
+const SHAPED =
+  /[\uFF21-\uFF3A\uFF41-\uFF5A\uFF1C\uFF1E\uFF5C\uFF3B\uFF3D\u24B6-\u24E9\u{1D400}-\u{1D6A3}]/gu;
+
+/** What is drawn like an ASCII letter or a colon, one for one; accents are taken off as well. */
+const ALIKE: ReadonlyMap<string, string> = new Map(
+  [
+    ["аαᴀ", "a"],
+    ["сϲ", "c"],
+    ["ԁ", "d"],
+    ["еεєᴇ", "e"],
+    ["ɡ", "g"],
+    ["һ", "h"],
+    ["іıιɪ", "i"],
+    ["ј", "j"],
+    ["ӏ", "l"],
+    ["мᴍ", "m"],
+    ["пո", "n"],
+    ["оοօᴏ", "o"],
+    ["рρ", "p"],
+    ["ʀг", "r"],
+    ["ѕꜱſ", "s"],
+    ["тτᴛ", "t"],
+    ["υսᴜ", "u"],
+    ["νѵ", "v"],
+    ["уγʏ", "y"],
+    ["\uFF1A\u02D0\uFE55\uA789\u2236\u0589", ":"],
+  ].flatMap(([drawn, letter]) =>
+    Array.from(drawn!).map((character) => [character, letter!] as const),
+  ),
+);
+
+/** Markers inside markers inside markers: nobody writes so who has something to say. */
+const MAX_PASSES = 16;
 
 /** Text that can stand in the notes. Removing a marker can make another, so it goes on until nothing changes. */
 function clean(text: string, delimiter: string): string {
   let current = text
     .slice(0, MAX_NOTE_LENGTH)
     .toWellFormed()
-    .replace(/\r\n?|[\u0085\u2028\u2029]/g, "\n")
+    .replace(/\r\n?|[\v\f\u0085\u2028\u2029]/g, "\n")
     .split("\n")
     .map((line) => line.replaceAll("\t", " ").replace(INVISIBLE, ""))
-    .join("\n");
-  for (;;) {
-    const next = current
-      .replaceAll(delimiter, "")
-      .replace(TEMPLATE_TOKENS, "")
-      .replace(ROLE_LINES, "");
+    .join("\n")
+    .replace(SHAPED, (character) => character.normalize("NFKC"));
+  for (let pass = 0; pass < MAX_PASSES; pass++) {
+    const next = withoutAlike(current.replaceAll(delimiter, "")).replace(FOREIGN_ROLE_LINES, "");
     if (next === current) return current.trim();
     current = next;
   }
+  return "";
+}
+
+/** Takes out markers as they are seen: accents off, look-alikes as the letters they look like. */
+function withoutAlike(text: string): string {
+  let seen = "";
+  const from: number[] = [];
+  for (let at = 0; at < text.length; at++) {
+    const drawn = drawnAs(text[at]!);
+    if (drawn === "") continue;
+    seen += drawn;
+    from.push(at);
+  }
+  const found = [TEMPLATE_TOKENS, ROLE_LINES]
+    .flatMap((expression) => Array.from(seen.matchAll(expression)))
+    .map(({ index, 0: { length } }) => [from[index]!, from[index + length] ?? text.length] as const)
+    .toSorted(([a], [b]) => a - b);
+  let kept = "";
+  let end = 0;
+  for (const [start, stop] of found) {
+    if (start > end) kept += text.slice(end, start);
+    end = Math.max(end, stop);
+  }
+  return kept + text.slice(end);
+}
+
+/** One UTF-16 unit for another; "" for an accent on the letter before. */
+function drawnAs(unit: string): string {
+  // Ideographs and syllables look like no letter, and are most of the text where there are any.
+  const isWide = (unit >= "\u2E80" && unit < "\uA4D0") || (unit >= "\uAC00" && unit < "\uE000");
+  if (unit < "\u0080" || isWide) return unit;
+  const bare = unit.normalize("NFD").replace(/\p{Mn}/gu, "");
+  const plain = bare.length > 1 ? unit : bare;
+  return ALIKE.get(plain.toLowerCase()) ?? plain;
 }

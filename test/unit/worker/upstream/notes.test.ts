@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type ChatMessage, textOf } from "../../../../src/worker/openai/chat.ts";
 import { MAX_NOTE_TOKENS, augment, estimateTokens } from "../../../../src/worker/upstream/notes.ts";
+import { PAYLOADS as INJECTIONS } from "../../../support/injection-payloads.ts";
 import { property } from "../property.ts";
 
 const DELIMITER = "n0tes_7f3a9c2e5b8d4f61";
@@ -244,4 +245,100 @@ describe("no payload leaves its place", () => {
         },
       ),
     ));
+});
+
+/** As a reader sees it: shapes and accents off, and letters of other alphabets as the Latin ones they are drawn like. */
+function asSeen(text: string): string {
+  const alike: Readonly<Record<string, string>> = {
+    "\u0430": "a",
+    "\u0435": "e",
+    "\u03B5": "e",
+    "\u043E": "o",
+    "\u0440": "p",
+    "\u0441": "c",
+    "\u0443": "y",
+    "\u0455": "s",
+    "\u0456": "i",
+    "\u0131": "i",
+    "\uA731": "s",
+    "\u1D1B": "t",
+    "\u1D07": "e",
+    "\u1D0D": "m",
+    "\u02D0": ":",
+    "\uFE55": ":",
+    "\uA789": ":",
+    "\u2236": ":",
+    "\uFF1A": ":",
+  };
+  const plain = text
+    .normalize("NFKD")
+    .replaceAll(/\p{Mn}/gu, "")
+    .toLowerCase();
+  return Array.from(plain, (character) => alike[character] ?? character).join("");
+}
+
+const MARKERS =
+  /<\|[^|]{0,40}\|>|\[\/?(?:inst|sys|system|system_prompt|user|assistant|tool_\w+|available_tools|gmask|unused_token_\d+)\]|<<\/?sys>>|<\/?(?:s|bos|eos|bos_token|system|system[_-]\w+|developer|user|assistant|human|instructions?|tools?|tool_\w+|function_calls|invoke|parameter|think|notes|start_of_turn|end_of_turn|extra_id_\d|reserved_\d+)(?: [^>]*)?>/;
+const ROLE_LINE =
+  /^(?:question: |answer: )?[\s#*>_`|-]*(?:system|developer|user|assistant|human|ai|tool|function|instructions?)[\s*_`]*(?:message|prompt)?[\s*_`]*:|^(?:answer: )?#{1,6} *(?:system|user|assistant|human|instruction)/m;
+
+describe(`${INJECTIONS.length} payloads of the corpus`, () => {
+  test("are enough, of every kind, and all different", () => {
+    expect(INJECTIONS.length).toBeGreaterThanOrEqual(150);
+    expect(new Set(INJECTIONS.map(({ text }) => text)).size).toBe(INJECTIONS.length);
+    expect(new Set(INJECTIONS.map(({ kind }) => kind)).size).toBeGreaterThanOrEqual(14);
+  });
+
+  test.each(INJECTIONS.map(({ kind, text }, i) => [i, kind, text] as const))(
+    "%i: %s",
+    (_i, _kind, text) => {
+      for (const note of [
+        { question: "q", answer: text },
+        { question: text, answer: "a" },
+        { question: text, answer: text },
+      ]) {
+        const messages = augment(conversation, [note], DELIMITER);
+        if (messages === conversation) continue;
+        expect(messages.slice(0, -1)).toEqual(conversation.slice(0, -1));
+        expect({ ...messages.at(-1), content: "" }).toEqual({
+          ...conversation.at(-1),
+          content: "",
+        });
+        const all = lastText(messages);
+        expect(all.startsWith(`${lastText(conversation)}\n\n`)).toBe(true);
+        expect(all.endsWith(`\n${DELIMITER}`)).toBe(true);
+        expect(all.split(DELIMITER)).toHaveLength(3);
+        const lines = fenced(messages);
+        for (const line of lines) expect(line.startsWith("> ")).toBe(true);
+        // Whatever else some reader takes for the end of a line.
+        expect(lines.join("")).not.toMatch(/[\r\v\f\u0085\u2028\u2029]|\p{Cc}|\p{Cf}|\p{Cs}/u);
+        const seen = asSeen(lines.map((line) => line.slice(2)).join("\n"));
+        expect(seen).not.toMatch(MARKERS);
+        expect(seen).not.toMatch(ROLE_LINE);
+        const added = all.slice(lastText(conversation).length).trimStart();
+        expect(estimateTokens(added)).toBeLessThanOrEqual(MAX_NOTE_TOKENS);
+      }
+    },
+  );
+});
+
+test("what is not an attack stays as it was written", () => {
+  const plain = [
+    "x² + y² = ½, so |x| < 1 and <b>y</b> is real; see [1].",
+    "Système d’exploitation : le noyau gère la mémoire.",
+    "В системе есть пользователь, и это не команда.",
+    "这个系统有三个用户，价格是１２元。",
+    "Use `<T>` for the type, `a[i]` for an item, and $HOME for the path.",
+    "The system: three parts. A user can log in.",
+    "naïve café, Ångström, coördinate",
+  ];
+  for (const answer of plain) {
+    const inside = fenced(augment(conversation, [{ question: "q", answer }], DELIMITER));
+    expect(inside).toEqual(["> Question: q", `> Answer: ${answer}`]);
+  }
+});
+
+test("markers nested in markers are not unwrapped for ever: such a note is left out", () => {
+  const nested = `${"[IN".repeat(600)}[INST]${"ST]".repeat(600)}`;
+  expect(augment(conversation, [{ question: "q", answer: nested }], DELIMITER)).toBe(conversation);
 });
