@@ -54,6 +54,7 @@ const HAN_NAMES = new RegExp(
   "g",
 );
 const SHORTEST_STEM = 4;
+const BEGINNINGS = new Set([...STEMS.keys()].map((stem) => stem.slice(0, SHORTEST_STEM)));
 
 /** What stands before a language that is asked for. */
 const LEADS = new Set("in into to from auf ins aus dem en al del au du на по с".split(" "));
@@ -82,7 +83,7 @@ export function answerLanguagesOf(tokens: readonly Token[], lang: string): Answe
 
 function codeOf(lower: string): string | undefined {
   const exact = EXACT.get(lower) ?? EXACT.get(lower.replace(/s$/, ""));
-  if (exact !== undefined) return exact;
+  if (exact !== undefined || !BEGINNINGS.has(lower.slice(0, SHORTEST_STEM))) return exact;
   for (let size = Math.min(13, lower.length); size >= SHORTEST_STEM; size--) {
     const code = STEMS.get(lower.slice(0, size));
     if (code !== undefined) return code;

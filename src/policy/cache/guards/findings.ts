@@ -1,6 +1,7 @@
 // What speaks against one answer for two questions. A finding is certain where nothing but another question explains it; the
 // same difference between texts that share little may be another wording, and is then left to whoever reads both.
 import { answerLanguageConflict } from "./answer-language.ts";
+import { antonymsConflict } from "./antonyms.ts";
 import { codeConflict, signConflict } from "./code.ts";
 import { kindsConflict } from "./kinds.ts";
 import { monthsConflict, namesConflict, namesExchange, quotesExchange } from "./names.ts";
@@ -65,7 +66,15 @@ interface Finding {
 /** Likeness from which a difference on one side only is certain. Chosen on the calibration halves. */
 const NEAR = 0.6;
 /** Likeness from which an exchanged word is certain. */
-const AKIN = 0.4;
+const AKIN = 0.3;
+
+/** Likeness from which a name on one side only is certain: the rest is the same. */
+const NAMED = 0.8;
+
+/** Verbs change their form with the tense, so that texts look less alike. */
+const TENSED = 0.45;
+/** Likeness from which a story with words added is another story, not another wording. */
+const RETOLD = 0.75;
 
 export function findingsOf(a: Reading, b: Reading): readonly Finding[] {
   const alike = likeness(a, b);
@@ -93,14 +102,15 @@ export function findingsOf(a: Reading, b: Reading): readonly Finding[] {
   add("unit", "unit", oneEach(a.measures, b.measures), isNear);
   add("polarity", "negation", negationConflict(a.polarity, b.polarity), isNear);
   add("polarity", "opposites", oppositesConflict(a.polarity, b.polarity), isAkin);
+  add("polarity", "opposites", antonymsConflict(a.antonyms, b.antonyms), isAkin);
   add("polarity", "opposites", prefixesConflict(a.polarity, b.polarity), isAkin);
   add("entity", "name", namesExchange(a.names, b.names), true);
   add("entity", "name", quotesExchange(a.names, b.names), true);
-  add("entity", "name", namesConflict(a.names, b.names), isNear);
+  add("entity", "name", namesConflict(a.names, b.names), alike >= NAMED);
   add("entity", "kind", kindsConflict(a.kinds, b.kinds), isAkin);
   add("entity", "subject", subjectConflict(a.structure, b.structure), false);
   if (a.isStory && b.isStory)
-    add("entity", "addition", additionConflict(a.structure, b.structure), false);
+    add("entity", "addition", additionConflict(a.structure, b.structure), alike >= RETOLD);
   add("code", "code", codeConflict(a.code, b.code), isNear);
   add("code", "code", signConflict(a.code, b.code), false);
   add("direction", "direction", rolesConflict(a.roles, b.roles), isNear);
@@ -111,7 +121,7 @@ export function findingsOf(a: Reading, b: Reading): readonly Finding[] {
     "tense",
     "tense",
     tenseConflict(a.tense, b.tense),
-    isNear && !isTold && !hasYear(a) && !hasYear(b),
+    alike >= TENSED && !isTold && !hasYear(a) && !hasYear(b),
   );
   add("aspect", "aspect", aspectConflict(a.structure, b.structure), false);
   add("substitution", "substitution", substitution(a.content, b.content), false);
@@ -131,8 +141,15 @@ function numberExchange(a: readonly NumberFact[], b: readonly NumberFact[]): str
   if (formula !== null) return formula;
   const [one, other] = [surplus(a, b), surplus(b, a)];
   if (one === undefined || other === undefined) return null;
-  // "Turned 45" is "the 45th birthday".
-  return one.replace("#", "") === other.replace("#", "") ? null : `${one} against ${other}`;
+  return areOneNumber(one, other) || areOneNumber(other, one) ? null : `${one} against ${other}`;
+}
+
+/** "Turned 45" and "the 45th birthday", "15:00" and "at three", "1997" and "97". */
+function areOneNumber(one: string, other: string): boolean {
+  if (one.replace("#", "") === other.replace("#", "")) return true;
+  const hour = /^(\d{1,2}):00$/.exec(one)?.[1];
+  if (hour !== undefined) return Number(hour) % 12 === Number(other) % 12;
+  return /^(?:19|20)\d\d$/.test(one) && Number(one) % 100 === Number(other);
 }
 
 /** The multisets of numbers must be equal; an optional number may pair with a required one of the same value. */
@@ -172,10 +189,22 @@ function formulaConflict(a: readonly NumberFact[], b: readonly NumberFact[]): st
 
 /** Each side measures in something the other does not: "30 seconds" and "30 minutes", "in miles" and "in km". */
 function unitConflict(a: Reading, b: Reading): string | null {
-  const unit = oneEach(a.units, b.units);
+  const isRate = (unit: string): boolean => unit.startsWith("per ");
+  const measures = (units: ReadonlySet<string>) =>
+    new Set([...units].filter((unit) => !isRate(unit)));
+  const rates = (units: ReadonlySet<string>) => new Set([...units].filter(isRate));
+  const unit =
+    oneEach(measures(a.units), measures(b.units)) ?? oneEach(rates(a.units), rates(b.units));
   if (unit !== null) return unit;
+  // Units of the numbers that both hold; other numbers have their own guard.
+  const keys = new Set(b.numbers.map(({ key }) => key));
+  const shared = new Set(a.numbers.map(({ key }) => key).filter((key) => keys.has(key)));
   const byNumber = (facts: readonly NumberFact[]) =>
-    new Set(facts.flatMap(({ key, unit: name }) => (name === undefined ? [] : [`${key} ${name}`])));
+    new Set(
+      facts.flatMap(({ key, unit: name }) =>
+        name === undefined || !shared.has(key) ? [] : [`${key} ${name}`],
+      ),
+    );
   return oneEach(byNumber(a.numbers), byNumber(b.numbers));
 }
 

@@ -111,9 +111,12 @@ saturn|saturn|saturno|saturne|сатурн*|土星
 neptune|neptun|neptuno|neptune|нептун*|海王星
 uranus|uranus|urano|uranus|уран|天王星
 pluto|pluto|plutón|pluton|плутон*|冥王星
+# heavenly body
+planet|planet planeten|planeta|planète|планет*|行星
+star|stern sterne|estrella|étoile|звёзд* звезд*|恒星
 comet|komet kometen|cometa|comète|комет*|彗星
 asteroid|asteroid asteroiden|asteroide|astéroïde|астероид*|小行星
-planet|planet planeten|planeta|planète|планет*|行星
+galaxy|galaxie galaxien|galaxia|galaxie|галактик*|星系
 # sense
 light|licht|luz|lumière|свет света|光
 sound|schall|sonido|son|звук*|声音

@@ -15,7 +15,9 @@ export interface Names {
 }
 
 /** Capitalised in English without being anybody's name. */
-const NO_NAMES = new Set("i i'm i've i'd i'll ok dr mr mrs ms".split(" "));
+const NO_NAMES = new Set(
+  "first second third one two three ok i i'm i've i'd i'll ok dr mr mrs ms".split(" "),
+);
 /** In German every noun has a capital; one straight after these words, without an article, is usually a name. */
 const GERMAN_LEADS = new Set("in von aus nach für mit bei zwischen über gegen und oder".split(" "));
 
@@ -37,7 +39,9 @@ export function namesOf(text: string, tokens: readonly Token[], lang: string): N
     const tail = tokens[at + 1]?.text === "-" ? tokens[at + 2] : undefined;
     if (tail?.glued === true && lower.length === 1) mentions.add(lower + tail.lower);
     const part = datePartAt(tokens, at);
-    const country = COUNTRIES.get(`${lower} ${tokens[at + 1]?.lower ?? ""}`);
+    const country = IN_COUNTRIES.has(lower)
+      ? COUNTRIES.get(`${lower} ${tokens[at + 1]?.lower ?? ""}`)
+      : undefined;
     if (part !== undefined) months.add(part);
     else if (country !== undefined) {
       required.add(country);
@@ -58,10 +62,13 @@ const COUNTRIES: ReadonlyMap<string, string> = new Map(
     .map((entry) => entry.split(">") as [string, string]),
 );
 
+const IN_COUNTRIES = new Set([...COUNTRIES.keys()].flatMap((name) => name.split(" ")));
+
 function isSecondOfTwo(tokens: readonly Token[], at: number): boolean {
   const before = tokens[at - 1];
   const isPart = before?.text === "-" && before.glued && tokens[at - 2]?.text.length === 1;
-  return isPart || COUNTRIES.has(`${before?.lower ?? ""} ${tokens[at]!.lower}`);
+  const { lower } = tokens[at]!;
+  return isPart || (IN_COUNTRIES.has(lower) && COUNTRIES.has(`${before?.lower ?? ""} ${lower}`));
 }
 
 /** Measures have a guard of their own: 350 F, °C, EUR. */
@@ -90,10 +97,20 @@ const ALIASES: ReadonlyMap<string, string> = new Map(
     .map((pair) => pair.split(" ") as [string, string]),
 );
 
+/** Words remembered with the spelling they are compared by. */
+const MAX_WORDS = 4_096;
+const spellings = new Map<string, string>();
+
 /** The spelling that a name is compared by. */
 function nameOf(lower: string): string {
+  const known = spellings.get(lower);
+  if (known !== undefined) return known;
   const elided = lower.replace(/^(?:l|d|qu)'/, "");
-  return ALIASES.get(elided) ?? ALIASES.get(bareForm(elided)) ?? bareForm(elided);
+  const bare = bareForm(elided);
+  const name = ALIASES.get(elided) ?? ALIASES.get(bare) ?? bare;
+  if (spellings.size >= MAX_WORDS) spellings.clear();
+  spellings.set(lower, name);
+  return name;
 }
 
 /** Why two questions are about different things, or null. Symmetric. */
@@ -117,6 +134,7 @@ export function namesExchange(a: Names, b: Names): string | null {
       if (
         isLetter(one) === isLetter(other) &&
         isLatin(one) === isLatin(other) &&
+        /\d/.test(one) === /\d/.test(other) &&
         !areSpelledAlike(one, other) &&
         !isShortFor(one, other) &&
         !isShortFor(other, one)
@@ -141,7 +159,7 @@ function isSaid(quote: string, { mentions }: Names): boolean {
   // "append" is "list.append" where lists are spoken of.
   const last = /^[\w.]+\.(\w+)$/.exec(quote)?.[1];
   if (last !== undefined && mentions.has(last)) return true;
-  const words = quote.match(/[\p{L}\p{N}_]+/gu) ?? [];
+  const words = quote.match(/[\p{L}_][\p{L}\p{N}_]*/gu) ?? [];
   return (
     words.length > 0 &&
     words.every(
@@ -157,8 +175,9 @@ const MOST_NAMES = 8;
 
 function unmentioned(a: Names, b: Names): readonly string[] {
   const missing: string[] = [];
-  for (const name of a.required) {
-    if (b.mentions.has(name)) continue;
+  for (const name of [...a.required]
+    .filter((one) => !b.mentions.has(one))
+    .slice(0, 2 * MOST_NAMES)) {
     // "Chile" and "chileno", "Italie" and "italien": a form of the same name, unless that one is a name itself.
     const isForm = name.length >= 4 && [...b.mentions].some((word) => areSpelledAlike(name, word));
     if (!isForm) missing.push(name);
@@ -227,7 +246,11 @@ function quotesOf(text: string): ReadonlySet<string> {
   }
   for (const [path] of text.matchAll(/(?<![\w-])[\w-]+(?:[./\\@:]+[\w-]+)+/g)) {
     // A file, an address, a version; not two sentences without a space between them.
-    const isPath = /[a-z]/i.test(path) && !/^[^/\\@:_\d]*\.\p{Lu}\p{Ll}*$/u.test(path);
+    // "km/h" and "and/or" are none.
+    const isPath =
+      /[a-z]/i.test(path) &&
+      !/^\p{L}+\/\p{L}+$/u.test(path) &&
+      !/^[^/\\@:_\d]*\.\p{Lu}\p{Ll}*$/u.test(path);
     if (isPath && quotes.size < MOST_QUOTES) quotes.add(path.toLowerCase());
   }
   return quotes;

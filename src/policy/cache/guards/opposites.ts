@@ -92,7 +92,6 @@ problem problems|solution solutions
 question questions|answer answers
 always|never
 all every everyone everybody|none nobody
-and|or nor
 login|logout
 sunrise|sunset
 day daytime|night nighttime
@@ -243,19 +242,33 @@ for (const [pair, line] of LATIN.split("\n").entries())
       table.set(key, sides);
     }
 
+/** What stems begin with: most words are no form of any. */
+const BEGINNINGS = new Set([...STEMS.keys()].map((stem) => stem.slice(0, 2)));
+const NO_SIDES: readonly Side[] = [];
+
 /** The pairs a word belongs to and its side in each. The longest stem wins: "deaktiviert" is no form of "akt...". */
 export function sidesOf(lower: string): readonly Side[] {
   const exact = EXACT.get(lower);
   if (exact !== undefined) return exact;
+  if (!BEGINNINGS.has(lower.slice(0, 2))) return NO_SIDES;
   for (let length = Math.min(LONGEST_STEM, lower.length); length >= 2; length--) {
     const sides = STEMS.get(lower.slice(0, length));
     if (sides !== undefined) return sides;
   }
-  return [];
+  return NO_SIDES;
 }
+
+const PHRASAL = new Set(
+  (
+    "log logs logged logging sign signs signed signing check checks checked checking turn turns turned turning switch switches " +
+    "switched switching opt opts opted opting zoom zooming move moving clock plug plugged put putting take taking lock locked " +
+    "phase fade step come coming go going get getting power powering lights"
+  ).split(" "),
+);
 
 /** What a two-word form says: "turn on" and "turn off" are the sides of one pair. */
 export function particleSide(verb: string, particle: string): { key: string; side: 0 | 1 } | null {
+  if (!PHRASAL.has(verb)) return null;
   for (const [first, second] of PARTICLES)
     if (particle === first || particle === second)
       return { key: `${verb} ${first}/${second}`, side: particle === first ? 0 : 1 };

@@ -20,6 +20,8 @@ const LONGEST_STEM = 14;
 export class PhraseBook {
   readonly #words = new Map<string, Entry[]>();
   readonly #stems = new Map<string, Entry[]>();
+  /** What stems begin with: most words are no form of any. */
+  readonly #beginnings = new Set<string>();
 
   /** Spellings are parted by spaces, the words of a phrase by "_"; "*" after a single word stands for any ending. */
   add(group: string, member: string, spellings: string): void {
@@ -37,6 +39,7 @@ export class PhraseBook {
       // Longest first: "no less than" before "no".
       entries.sort((a, b) => b.rest.length - a.rest.length);
       table.set(words[0]!, entries);
+      if (isStem) this.#beginnings.add(words[0]!.slice(0, SHORTEST_STEM));
     }
   }
 
@@ -62,19 +65,21 @@ export class PhraseBook {
     const lower = words[at]!.lower;
     const fits = (entry: Entry): boolean =>
       entry.rest.every((word, i) => words[at + 1 + i]?.lower === word);
-    const known = this.#words.get(lower)?.filter(fits) ?? [];
-    if (known.length > 0) {
+    const known = this.#words.get(lower)?.filter(fits);
+    if (known !== undefined && known.length > 0) {
       const longest = known[0]!.rest.length;
       return known.filter(({ rest }) => rest.length === longest);
     }
-    if (this.#stems.size > 0)
+    if (this.#beginnings.has(lower.slice(0, SHORTEST_STEM)))
       for (let size = Math.min(LONGEST_STEM, lower.length); size >= SHORTEST_STEM; size--) {
         const entries = this.#stems.get(lower.slice(0, size));
         if (entries !== undefined) return entries;
       }
-    return [];
+    return NONE;
   }
 }
+
+const NONE: readonly Entry[] = [];
 
 const HAN = /\p{Script=Han}/u;
 /** As the tokeniser cuts: runs of numerals, single characters, other words. */

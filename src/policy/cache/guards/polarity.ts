@@ -1,6 +1,6 @@
 // Whether two questions ask for opposite things: a negation on one side only, or one word of a pair of opposites each.
 import { CHINESE_PAIRS, particleSide, sidesOf } from "./opposites.ts";
-import { type Token } from "./tokens.ts";
+import { type Token, isHan } from "./tokens.ts";
 
 export interface Polarity {
   /** Negating words, at most a few are ever told apart. */
@@ -36,7 +36,7 @@ const BOUND = new Set(
 const CHINESE_NEGATION = /不能|不会|不要|不是|不可|没有|没|别|无法|未|非|不/g;
 /** Chinese asks yes or no by saying both ("是不是"), and some words hold 不 without denying ("不同"). */
 const CHINESE_NOT_NEGATION =
-  /(.)不\1|不少于|不低于|不超过|不多于|不高于|不只|不同|不过|不仅|不断|差不多|没关系|非常|除非|并非|未来|区别|分别|特别|级别|别人|性别|类别|识别|个别/g;
+  /(.)不\1|不少于|不低于|不超过|不多于|不高于|不只|不同|不过|不仅|不断|差不多|没关系|非常|除非|并非|未来|区别|差别|告别|分别|特别|级别|别人|性别|类别|识别|个别/g;
 
 export function polarityOf(tokens: readonly Token[], lang: string): Polarity {
   const sides = new Map<string, number>();
@@ -46,7 +46,7 @@ export function polarityOf(tokens: readonly Token[], lang: string): Polarity {
   for (const [at, { lower, kind }] of tokens.entries()) {
     if (kind === "symbol" || kind === "number") continue;
     words.add(lower);
-    if (/\p{Script=Han}/u.test(lower)) han += lower;
+    if (isHan(lower)) han += lower;
     const isNegation = (NEGATIONS_BY_LANGUAGE.get(lang) ?? ANY_NEGATION).has(lower);
     // "Why or why not" and "or not" ask for both.
     const isBoth = lower === "not" && /^(or|why)$/.test(tokens[at - 1]?.lower ?? "");

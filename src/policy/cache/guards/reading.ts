@@ -1,5 +1,6 @@
 // Everything the guards know of one text, read once.
 import { isFunctionWord } from "../language.ts";
+import { antonymsOf } from "./antonyms.ts";
 import { type AnswerLanguages, answerLanguagesOf } from "./answer-language.ts";
 import { type Code, codeOf } from "./code.ts";
 import { kindsOf } from "./kinds.ts";
@@ -14,7 +15,7 @@ import { scopeWordsOf } from "./scope-words.ts";
 import { type Structure, structureOf } from "./structure.ts";
 import { contentWordsOf } from "./substitution.ts";
 import { type Tense, tenseOf } from "./tense.ts";
-import { type Token, tokenise } from "./tokens.ts";
+import { type Token, isHan, tokenise } from "./tokens.ts";
 import { rateOf, standaloneUnitOf, unitOf } from "./units.ts";
 
 export interface Reading {
@@ -33,6 +34,7 @@ export interface Reading {
   readonly content: readonly string[];
   readonly scope: Marks;
   readonly kinds: Marks;
+  readonly antonyms: Marks;
   readonly tense: Tense;
   readonly answerLanguages: AnswerLanguages;
   readonly code: Code;
@@ -41,7 +43,25 @@ export interface Reading {
   readonly pieces: ReadonlySet<string>;
 }
 
+/** Texts whose readings are remembered: a popular row is read once, not for every request. */
+const MAX_READINGS = 256;
+/** Longer texts are never semantic candidates. */
+const LONGEST_KEPT = 2_048;
+const readings = new Map<string, Reading>();
+
 export function readingOf(text: string, lang: string): Reading {
+  const key = `${lang}\u0000${text}`;
+  const known = readings.get(key);
+  if (known !== undefined) return known;
+  const reading = read(text, lang);
+  if (text.length <= LONGEST_KEPT) {
+    if (readings.size >= MAX_READINGS) readings.delete(readings.keys().next().value!);
+    readings.set(key, reading);
+  }
+  return reading;
+}
+
+function read(text: string, lang: string): Reading {
   const tokens = tokenise(text);
   const numbers = numbersOf(tokens, lang);
   const units = tokens.flatMap(
@@ -61,6 +81,7 @@ export function readingOf(text: string, lang: string): Reading {
     isStory: isStory(tokens, numbers.length),
     scope: scopeWordsOf(tokens, lang),
     kinds: kindsOf(tokens, lang),
+    antonyms: antonymsOf(tokens, lang),
     tense: tenseOf(tokens, lang),
     answerLanguages: answerLanguagesOf(tokens, lang),
     code: codeOf(tokens, lang),
@@ -78,26 +99,27 @@ function measuresOf(tokens: readonly Token[], lang: string): ReadonlySet<string>
       if (two !== undefined) return [two];
       const isPartOfTwo =
         lang === "zh" && unitOf((tokens[at - 1]?.lower ?? "") + lower) !== undefined;
-      const isLetter = lower.length === 1 && !HAN.test(lower);
+      const isLetter = lower.length === 1 && !isHan(lower);
       return isPartOfTwo || isLetter || isFunctionWord(lower, lang) ? [] : (unitOf(lower) ?? []);
     }),
   );
 }
 
-const HAN = /\p{Script=Han}/u;
 /** Characters of Chinese grammar, which any two questions share. */
 const HAN_FILLERS = new Set("的了吗呢吧啊请问如何怎么样是为什多少哪里个可以有在和与我你要会能");
 
 function piecesOf(tokens: readonly Token[], content: readonly string[]): ReadonlySet<string> {
   const pieces = new Set(content);
-  for (const { lower } of tokens) if (HAN.test(lower) && !HAN_FILLERS.has(lower)) pieces.add(lower);
+  for (const { lower } of tokens) if (isHan(lower) && !HAN_FILLERS.has(lower)) pieces.add(lower);
   return pieces;
 }
 
 /** How alike two texts are in what they talk about, in [0, 1]. */
 export function likeness(a: Reading, b: Reading): number {
   const [few, many] = a.pieces.size < b.pieces.size ? [a.pieces, b.pieces] : [b.pieces, a.pieces];
+  // Nothing but numbers and small words.
+  if (many.size === 0) return 1;
   let shared = 0;
   for (const piece of few) if (many.has(piece)) shared++;
-  return (2 * shared) / Math.max(1, few.size + many.size);
+  return (2 * shared) / (few.size + many.size);
 }

@@ -1,5 +1,5 @@
 // Questions whose answer depends on when or by whom they are asked: such answers are never served again.
-import { type Token, wordsOf } from "./tokens.ts";
+import { type Token, isHan, wordsOf } from "./tokens.ts";
 
 const set = (words: string) => new Set(words.split(" "));
 
@@ -82,7 +82,7 @@ export function isStory(tokens: readonly Token[], numbers: number): boolean {
 export function referencesOf(tokens: readonly Token[], numbers: number): References {
   if (isStory(tokens, numbers)) return { fresh: null, personal: null };
   const words = wordsOf(unquoted(tokens)).map((token) => token.lower);
-  const han = words.filter((word) => /\p{Script=Han}/u.test(word)).join("");
+  const han = words.filter((word) => isHan(word)).join("");
   return {
     fresh: freshWord(words, numbers) ?? freshHan(han, numbers),
     personal: personalWord(words) ?? pointerWord(words, hasClauses(tokens)) ?? handOf(han, tokens),

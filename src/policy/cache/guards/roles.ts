@@ -1,5 +1,5 @@
 // Who does what to whom, and what is taken from what: the same words whose places are exchanged.
-import { isLight } from "./substitution.ts";
+import { isLight, stemOf } from "./substitution.ts";
 import { type Token, wordsOf } from "./tokens.ts";
 
 interface Placed {
@@ -31,6 +31,14 @@ const ARTICLES = setOf(
   "the a an my your his her its our their der die das den dem des ein eine einen einem einer eines mein meine meinem meinen meiner " +
     "sein seine seinem seinen ihr ihre el la los las un una unos unas mi mis su sus le les une mon ma mes son sa ses l",
 );
+/** Articles of one language that are prepositions of another. */
+const NO_ARTICLES: Readonly<Record<string, ReadonlySet<string>>> = {
+  de: setOf("a an la"),
+  es: setOf("a an den des"),
+  fr: setOf("a an den"),
+  it: setOf("a an"),
+  pt: setOf("a an"),
+};
 const CONTRACTED: ReadonlyMap<string, string> = new Map(
   "zum zu|zur zu|vom von|beim bei|im in|ins in|am an|aufs auf|del de|al a|du de|des de|au à|aux à|со с|ко к|во в|изо из|into to|onto to"
     .split("|")
@@ -39,6 +47,10 @@ const CONTRACTED: ReadonlyMap<string, string> = new Map(
 /** Between what these join, order means nothing. */
 const JOINS = setOf(
   "and or vs versus between compare und oder zwischen y o e entre et ou и или между 和 与 跟 及 或 、 还 是",
+);
+const PARTS = setOf(
+  "from to into in of by for with as than many much von zu nach auf in an aus für als viele de a para por en à vers par dans combien " +
+    "из в от до к на с у сколько cuántos cuántas",
 );
 const CASES = setOf("ru uk pl cs");
 const LONGEST_SWAP = 32;
@@ -62,7 +74,7 @@ function placesOf(words: readonly Token[], lang: string): Map<string, Placed> {
   let left = "^";
   let at = 0;
   for (const { text, lower } of words) {
-    if (ARTICLES.has(lower) && !(lang === "fr" && lower === "son")) {
+    if (ARTICLES.has(lower) && NO_ARTICLES[lang]?.has(lower) !== true) {
       at++;
       continue;
     }
@@ -70,7 +82,7 @@ function placesOf(words: readonly Token[], lang: string): Map<string, Placed> {
     if (elided === "d'") left = "de";
     const form = lower.slice(elided.length);
     if (!isLight(form, lang) && !CONTRACTED.has(form)) {
-      const stem = stemOf(form, text);
+      const stem = keyOf(form, text);
       if (placed.has(stem)) twice.add(stem);
       placed.set(stem, { left, at, form, followsLight: left === "^" || isLight(left, lang) });
     }
@@ -82,9 +94,10 @@ function placesOf(words: readonly Token[], lang: string): Map<string, Placed> {
 }
 
 /** Short words and abbreviations whole: HTTP is not HTTPS. */
-function stemOf(lower: string, text: string): string {
-  if (lower.length <= 5 || /^\p{Lu}{2}/u.test(text)) return lower;
-  return lower.slice(0, Math.max(4, Math.ceil(lower.length * 0.7)));
+function keyOf(lower: string, text: string): string {
+  const isWhole =
+    /^\p{Lu}{2}/u.test(text) || (lower.length <= 5 && !/^[\u0400-\u04ff]/.test(lower));
+  return isWhole ? lower : stemOf(lower);
 }
 
 /** Why the parts that words play are exchanged, or null. Symmetric. */
@@ -123,16 +136,21 @@ interface Moved {
 /** Each stands where the other stood: after the other's word, or in its slot with its own ending changed. */
 function areExchanged(one: Moved, other: Moved): boolean {
   const crossed = [one.a.left === other.b.left, other.a.left === one.b.left];
-  if (one.a.left !== one.b.left && crossed[0]! && crossed[1]! && one.a.left !== other.a.left)
-    return true;
+  const isExchange = crossed[0]! && crossed[1]! && one.a.left !== other.a.left;
+  // "From" and "to" tell the parts wherever they stand; elsewhere only the places do.
+  if (isExchange && PARTS.has(one.a.left) && PARTS.has(other.a.left)) return true;
   const isApart = Math.abs(one.a.at - other.a.at) > 1;
   const swapsSlots = Math.abs(one.a.at - other.b.at) <= 1 && Math.abs(other.a.at - one.b.at) <= 1;
   const isReversed = one.a.at < other.a.at !== one.b.at < other.b.at;
-  if (!isApart || !swapsSlots || !isReversed) return false;
+  // Two neighbours that trade places are a matter of taste, unless their cases trade as well.
+  const bothInflected = one.a.form !== one.b.form && other.a.form !== other.b.form;
+  if (!(isApart || bothInflected) || !swapsSlots || !isReversed) return false;
   const isInflected = one.a.form !== one.b.form || other.a.form !== other.b.form;
   const isSameSlot = one.a.at === other.b.at && other.a.at === one.b.at;
   return (
-    (isInflected && (crossed[0]! || crossed[1]!)) || (isSameSlot && !one.isFree && !other.isFree)
+    isExchange ||
+    (isInflected && (crossed[0]! || crossed[1]!)) ||
+    (isSameSlot && !one.isFree && !other.isFree)
   );
 }
 

@@ -4,7 +4,7 @@
 import { isFunctionWord } from "../language.ts";
 import { numberWord } from "./number-words.ts";
 import { sidesOf } from "./opposites.ts";
-import { type Token } from "./tokens.ts";
+import { type Token, isHan } from "./tokens.ts";
 
 /** Share of the longer question's content words that both must have. Chosen on the calibration halves. */
 const NEARLY_SAME = 0.7;
@@ -35,17 +35,24 @@ export const isLight = (lower: string, lang: string): boolean =>
 export function contentWordsOf(tokens: readonly Token[], lang: string): readonly string[] {
   return tokens.flatMap(({ kind, lower }) =>
     kind !== "word" ||
-    /\p{Script=Han}/u.test(lower) ||
-    isLight(lower, lang) ||
+    isHan(lower) ||
+    isLight(lower.replace(ELIDED, ""), lang) ||
     numberWord(lower, lang) !== undefined
       ? []
       : [stemOf(lower)],
   );
 }
 
+/** What French joins to the next word. */
+const ELIDED = /^(?:l|d|qu|s|n|c|j|m|t)'(?=\p{L}{2})/u;
+const CYRILLIC_ENDING =
+  /(?:ами|ями|ого|его|ому|ему|ыми|ими|ах|ях|ов|ев|ей|ом|ем|ой|ый|ий|ая|яя|ую|юю|ое|ее|ые|ие|ам|ям|[аяоеуюыиьй])$/;
+
 /** Endings differ between honest wordings; 70 % of a word, at least four letters, tells it apart from others. */
-function stemOf(lower: string): string {
-  const bare = lower.replace(/'s$/, "");
+export function stemOf(lower: string): string {
+  const bare = lower.replace(ELIDED, "").replace(/'s$/, "");
+  if (/^[\u0400-\u04ff]/.test(bare))
+    return bare.length > 4 ? bare.replace(CYRILLIC_ENDING, "") : bare;
   return bare.slice(0, Math.max(4, Math.ceil(bare.length * 0.7)));
 }
 

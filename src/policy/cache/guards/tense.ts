@@ -4,6 +4,8 @@ import { type Token, wordsOf } from "./tokens.ts";
 export interface Tense {
   readonly past: boolean;
   readonly now: boolean;
+  /** Auxiliaries that say so: "did" and "is" may ask the same, "was" and "is" do not. */
+  readonly by: ReadonlySet<string>;
 }
 
 const setOf = (words: string) => new Set(words.split(" "));
@@ -59,6 +61,12 @@ const FORMS: Readonly<Record<string, Forms>> = {
   },
 };
 
+const AUXILIARIES = new Map(
+  "is be|are be|was be|were be|do do|does do|did do"
+    .split("|")
+    .map((pair) => pair.split(" ") as [string, string]),
+);
+
 const HAN_PAST = /了(?:吗|没有|没)?$|曾经?|过去|当时|以前/;
 const HAN_NOW = /会|将|未来|将来|以后/;
 /** Words between an auxiliary and its participle. */
@@ -66,29 +74,40 @@ const REACH = 8;
 
 export function tenseOf(tokens: readonly Token[], lang: string): Tense {
   const words = wordsOf(tokens).map(({ lower }) => lower);
+  const by = new Set<string>();
   if (lang === "zh") {
     const text = words.join("");
-    return { past: HAN_PAST.test(text), now: HAN_NOW.test(text) };
+    return { past: HAN_PAST.test(text), now: HAN_NOW.test(text), by };
   }
   const forms = FORMS[lang];
-  if (forms === undefined) return { past: false, now: false };
+  if (forms === undefined) return { past: false, now: false, by };
   let past = false;
   let now = false;
   for (const [at, word] of words.entries()) {
+    const auxiliary = AUXILIARIES.get(word);
+    if (auxiliary !== undefined && lang === "en") by.add(auxiliary);
     const isPerfect =
       forms.auxiliary?.has(word) === true &&
       words.slice(at + 1, at + REACH).some((next) => forms.participle!.test(next));
     const isUsedTo = word === "used" && words[at + 1] === "to" && lang === "en";
-    if (isPerfect || isUsedTo || forms.past.has(word) || forms.pastEnding?.test(word) === true)
+    if (
+      isPerfect ||
+      isUsedTo ||
+      forms.past.has(word) ||
+      (word.length > 4 && forms.pastEnding?.test(word) === true)
+    )
       past = true;
-    else if (forms.now.has(word) || forms.futureEnding?.test(word) === true) now = true;
+    else if (forms.now.has(word) || (word.length > 5 && forms.futureEnding?.test(word) === true))
+      now = true;
   }
-  return { past, now };
+  return { past, now, by };
 }
 
 /** One asks about the past alone, the other about now or later alone. Symmetric. */
 export function tenseConflict(a: Tense, b: Tense): string | null {
   const isPast = (tense: Tense): boolean => tense.past && !tense.now;
   const isNow = (tense: Tense): boolean => tense.now && !tense.past;
-  return (isPast(a) && isNow(b)) || (isNow(a) && isPast(b)) ? "past against present" : null;
+  const isOpposite = (isPast(a) && isNow(b)) || (isNow(a) && isPast(b));
+  const isLoose = a.by.size > 0 && b.by.size > 0 && ![...a.by].some((kind) => b.by.has(kind));
+  return isOpposite && !isLoose ? "past against present" : null;
 }

@@ -43,19 +43,40 @@ export function tokenise(text: string): readonly Token[] {
 
 /** Words of the text that can carry meaning on their own: no symbols. */
 export function wordsOf(tokens: readonly Token[]): readonly Token[] {
-  return tokens.filter((token) => token.kind !== "symbol");
+  const known = WORDS.get(tokens);
+  if (known !== undefined) return known;
+  const words = tokens.filter((token) => token.kind !== "symbol");
+  WORDS.set(tokens, words);
+  return words;
 }
 
+/** Every guard asks for them. */
+const WORDS = new WeakMap<readonly Token[], readonly Token[]>();
+
 function kindOf(token: string): Token["kind"] {
+  const code = token.charCodeAt(0);
+  // Most characters of most texts, without an expression.
+  if (code < 0x80) {
+    if (code >= 0x30 && code <= 0x39) return "number";
+    const isLetter = (code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a;
+    return isLetter || code === 0x5f ? "word" : "symbol";
+  }
   if (/^\d/.test(token)) return "number";
-  if (/^[〇零一二两兩三四五六七八九十百千万萬億亿半]/.test(token)) return "han-number";
+  if (/^[〇零一二两兩三四五六七八九十百千万萬亿億半]/.test(token)) return "han-number";
   return /^[\p{L}\p{M}_]/u.test(token) ? "word" : "symbol";
 }
+
+const HAN = /\p{Script=Han}/u;
+
+/** Whether a token holds ideographs; words of other scripts are told by their first character. */
+export const isHan = (word: string): boolean => word.charCodeAt(0) >= 0x2e80 && HAN.test(word);
 
 const DIGIT_ZEROS = [0x660, 0x6f0, 0x966, 0x9e6, 0xe50];
 
 /** One way to write what has many: NFKC, ASCII digits, fractions as 1/2, exponents as ^2, straight quotes, one minus. */
 function plainForm(text: string): string {
+  // Nothing to unify in plain ASCII.
+  if (/^[\0-\x7f]*$/.test(text)) return text;
   return text
     .replace(/[¼-¾⅐-⅞]/g, (fraction) => ` ${fraction}`)
     .replace(/[²³¹⁰⁴-⁹]/g, (exponent) => `^${exponent}`)

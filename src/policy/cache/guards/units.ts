@@ -49,6 +49,7 @@ cent: cent cents
 euro: € eur euro euros евро 欧元
 yen: ¥ yen jpy 日元 円
 yuan: yuan rmb cny 元 人民币 块
+hong kong dollar: hkd 港币 港元
 ruble: ₽ rub рубль рубля рублей
 rupee: ₹ rs rupee rupees inr
 franc: chf franc francs franken franco francos франк франков 法郎
