@@ -13,7 +13,7 @@ export interface Unit {
   isCapital: boolean;
 }
 
-export interface Pair {
+interface Pair {
   readonly hash: number;
   readonly left: Unit;
   readonly right: Unit;

@@ -17,7 +17,7 @@ export interface Example {
 }
 
 /** Questions of one language with one answer, and others that need another one. */
-export interface Family {
+interface Family {
   readonly group: string;
   readonly lang: string;
   readonly same: readonly string[];
