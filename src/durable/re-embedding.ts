@@ -6,6 +6,13 @@ import { type CacheBook } from "./cache-book.ts";
 import { type Entry } from "./entry.ts";
 import { type ObjectStore } from "./packs.ts";
 import { type RegionState, type RowKey, type StateRow } from "./region-state.ts";
+import {
+  type Move,
+  type MoveLease,
+  type MoveResult,
+  type PendingMove,
+  type ReembeddingState,
+} from "./moves.ts";
 import { type EntryInsert } from "./report.ts";
 import { type VectorIndex } from "./vector-index.ts";
 
@@ -17,62 +24,6 @@ export interface ReembeddingSettings {
 }
 
 export const REEMBEDDING_SETTINGS: ReembeddingSettings = { maxRows: 20_000, maxUsd: 1 };
-
-/** An old row to be embedded anew. */
-export interface LeasedRow extends RowKey {
-  readonly ansId: string;
-  readonly createdAt: number;
-  /** Its wording, where the index still has it. */
-  readonly question: string | null;
-}
-
-export interface MoveLease {
-  readonly token: string;
-  readonly rows: readonly LeasedRow[];
-}
-
-export interface Move extends RowKey {
-  /** The same row in the new space. */
-  readonly insert: EntryInsert;
-  /** The stored answer under its new key, JSON. */
-  readonly answer: string;
-}
-
-export interface MoveResult {
-  readonly token: string;
-  readonly moves: readonly Move[];
-  /** Rows that nobody can move: their answer is gone, or does not say where it belongs. */
-  readonly gone: readonly RowKey[];
-  readonly costUsd: number;
-}
-
-/** A row on its way: its answer may already lie under the new key. */
-export interface PendingMove extends RowKey {
-  readonly newId: string;
-  readonly newAnsId: string;
-}
-
-export interface ReembeddingState {
-  /** The space that rows are moved to. */
-  readonly to: string;
-  readonly startedAt: number;
-  readonly finishedAt: number | null;
-  readonly moved: number;
-  /** Old rows that were evicted instead. */
-  readonly evicted: number;
-  readonly costUsd: number;
-  /** Money of the day that began at `from`. */
-  readonly day: { readonly from: number; readonly usd: number };
-  readonly pending: readonly PendingMove[];
-}
-
-export type ReembeddingView = Omit<ReembeddingState, "pending" | "day">;
-
-export const reembeddingView = (state: ReembeddingState | null): ReembeddingView | null => {
-  if (state === null) return null;
-  const { pending: _pending, day: _day, ...view } = state;
-  return view;
-};
 
 /** What of the region object's core a move needs. */
 export interface ReembeddingParts {

@@ -9,14 +9,8 @@ import { type Batch, Ledger, type PackLimits } from "./ledger.ts";
 import { type AckReply, Leases, type TrainerLease, type TrainerPack } from "./leases.ts";
 import { Nonces } from "./nonces.ts";
 import { type ObjectStore, Packs } from "./packs.ts";
-import {
-  type MoveLease,
-  type MoveResult,
-  Reembedding,
-  REEMBEDDING_SETTINGS,
-  type ReembeddingSettings,
-  reembeddingView,
-} from "./re-embedding.ts";
+import { type MoveLease, type MoveResult, reembeddingView } from "./moves.ts";
+import { Reembedding, REEMBEDDING_SETTINGS, type ReembeddingSettings } from "./re-embedding.ts";
 import { addToTotals, type RegionState, StateRow } from "./region-state.ts";
 import {
   type EntryInsert,

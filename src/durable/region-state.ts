@@ -3,7 +3,7 @@
 import { type RowValue } from "../policy/cache/cache-value.ts";
 import { type DistanceHistogram } from "../policy/distance-quantiles.ts";
 import { type ServingScorer } from "./evidence.ts";
-import { type ReembeddingState } from "./re-embedding.ts";
+import { type ReembeddingState } from "./moves.ts";
 import { type BackendState, type KillSwitches, type LiveView, type Report } from "./report.ts";
 import { NO_ROLLOUT, type RolloutState } from "./rollout.ts";
 import { readMeta, type SqlStore, writeMeta } from "./rows.ts";
@@ -69,7 +69,8 @@ const NO_SWITCHES: KillSwitches = {
   pinnedPolicy: null,
 };
 
-const EMPTY: RegionState = {
+/** Made when it is asked for: whichever file of the circle of reports and rollouts is loaded first, the others are there then. */
+const emptyState = (): RegionState => ({
   applied: 0,
   indexed: 0,
   visible: 0,
@@ -105,7 +106,7 @@ const EMPTY: RegionState = {
   evictLease: null,
   sweepCursor: null,
   reembedding: null,
-};
+});
 
 /** The state row and its copy in memory. */
 export class StateRow {
@@ -116,10 +117,11 @@ export class StateRow {
     this.store = store;
     // Fields that an older release did not write start from their defaults.
     const stored = JSON.parse(readMeta(store, "state") ?? "{}") as Partial<RegionState>;
+    const empty = emptyState();
     this.#value = {
-      ...EMPTY,
+      ...empty,
       ...stored,
-      totals: { ...EMPTY.totals, ...stored.totals },
+      totals: { ...empty.totals, ...stored.totals },
       rollout: { ...NO_ROLLOUT, ...stored.rollout },
     };
   }

@@ -5,7 +5,7 @@ import { embedderProfile } from "../policy/embedders.ts";
 import { POINTER_KEY, pointerVersion } from "../policy/network/manifest.ts";
 import { type AckReply, type LeaseRequest, type TrainerLease, type TrainerRpc } from "./leases.ts";
 import { type ObjectStore } from "./packs.ts";
-import { type MoveLease, type MoveResult } from "./re-embedding.ts";
+import { type MoveLease, type MoveResult } from "./moves.ts";
 import { REGION_SETTINGS, RegionCore, type RegionSettings } from "./region-core.ts";
 import {
   type KillSwitches,

@@ -5,7 +5,7 @@ import { type SliceOrders } from "../policy/cache/slice.ts";
 import { type LabelBudgetView } from "./accounts.ts";
 import { type ServingScorer } from "./evidence.ts";
 import { type NotesView } from "./notes-trial.ts";
-import { type MoveLease, type MoveResult, type ReembeddingView } from "./re-embedding.ts";
+import { type MoveLease, type MoveResult, type ReembeddingView } from "./moves.ts";
 import { type RolloutView, type ServingPolicies } from "./rollout.ts";
 import { type SliceView } from "./slice-record.ts";
 

@@ -1,11 +1,6 @@
 // Cron's part of a change of the embedder: takes old rows from a region object, embeds their questions anew, names row and
 // answer for the new space and hands them back. Never on a request's path; the region object writes what it accepts.
-import {
-  type Move,
-  type LeasedRow,
-  type MoveLease,
-  type MoveResult,
-} from "../durable/re-embedding.ts";
+import { type Move, type LeasedRow, type MoveLease, type MoveResult } from "../durable/moves.ts";
 import { type TenantId } from "../durable/tenant.ts";
 import { languageOf } from "../policy/cache/language.ts";
 import { encodeFloats } from "../policy/half.ts";
