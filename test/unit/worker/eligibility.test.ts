@@ -2,9 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { DEFAULT_SETTINGS, type TenantSettings } from "../../../src/durable/tenant.ts";
 import { MAX_QUESTION_CHARS, personalDataIn } from "../../../src/policy/cache/question.ts";
-import { Random } from "../../../src/policy/random.ts";
 import { FIELDS, MAX_MESSAGES, eligibilityOf } from "../../../src/worker/lookup/eligibility.ts";
-import { World } from "../../support/world.ts";
 
 const QUESTION = "What is the capital of France?";
 const user = (content: unknown, more = {}) => ({ role: "user", content, ...more });
@@ -211,35 +209,4 @@ describe("personal data", () => {
       expect([piece, large < Math.max(0.0005, 40 * small)]).toEqual([piece, true]);
     }
   });
-});
-
-test("10,000 requests with a field nobody knows are bypassed, and their bytes arrive unchanged", async () => {
-  const seed = Number(process.env["SEED"] ?? Date.now() % 2 ** 31);
-  console.log(`unknown fields: seed ${seed}`);
-  const random = new Random(seed);
-  const pick = <T>(items: readonly T[]): T => items[Math.floor(random.uniform() * items.length)]!;
-  const alphabet = ["a", "b", "c", "x", "_", "-", ".", " ", "$", "0", "\u00e9", "\u{1f600}"];
-  const word = () =>
-    Array.from({ length: 1 + (random.next() % 12) }, () => pick(alphabet)).join("");
-  const known = Object.keys(FIELDS);
-  const world = new World();
-  world.model.script = () => ({ text: "Paris", firstByteMs: 0 });
-  const requests = Array.from({ length: 10_000 }, () => {
-    // Half of them look like a field that is known.
-    const near = pick(known) + pick(["s", "_", " ", "\u00e9", ".x"]);
-    const name = random.uniform() < 0.5 ? word() : near;
-    const value = pick<unknown>([null, 0, 1, "x", true, [], {}, { type: "text" }]);
-    return `{"model":"velo-demo", "messages":[{"role":"user","content":"${QUESTION}"}],${JSON.stringify({ [name]: value }).slice(1)}`;
-  });
-  for (let i = 0; i < requests.length; i += 100) {
-    const batch = requests.slice(i, i + 100);
-    const replies = await world.clock.run(
-      Promise.all(batch.map((raw) => world.begin("", { raw }))),
-    );
-    expect(replies.filter(({ result }) => result !== "BYPASS")).toEqual([]);
-    const sent = world.model.calls.splice(0).map(({ raw }) => new TextDecoder().decode(raw));
-    expect(sent).toEqual(batch);
-  }
-  await world.settleAll();
-  expect([world.store.size, world.index.queries]).toEqual([0, 0]);
 });
