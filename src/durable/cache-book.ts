@@ -134,13 +134,17 @@ class Pass {
     }
   }
 
+  /** What is out of service stays so until the index knows why, and is the first that the index is told of. */
   finish(applied: number, now: number): RegionState {
-    return {
-      ...this.#state,
-      applied,
-      dirty: [...this.#dirty.values()].slice(-MAX_DIRTY),
-      tombstones: this.#state.tombstones.filter(({ until }) => until > now).slice(-MAX_TOMBSTONES),
-    };
+    const isUntold = (key: RowKey): boolean => this.#dirty.has(keyOf(key));
+    const alive = this.#state.tombstones
+      .map((other) => (isUntold(other) ? { ...other, until: now + TOMBSTONE_MS } : other))
+      .filter(({ until }) => until > now);
+    const tombstones = newest(alive, MAX_TOMBSTONES, isUntold);
+    const stopped = new Set(tombstones.map(keyOf));
+    const isStopped = (key: RowKey): boolean => stopped.has(keyOf(key));
+    const dirty = newest([...this.#dirty.values()], MAX_DIRTY, isStopped);
+    return { ...this.#state, applied, dirty, tombstones };
   }
 
   #insert(insert: EntryInsert): void {
@@ -302,6 +306,13 @@ class Pass {
     this.#rows.set(key, entry);
     this.#written.add(key);
   }
+}
+
+/** At most so many of a list whose newest are at its end; those that `must` stay come first. */
+function newest<T>(list: readonly T[], most: number, must: (item: T) => boolean): readonly T[] {
+  const first = list.filter(must).slice(-most);
+  const others = list.filter((item) => !must(item));
+  return [...first, ...others.slice(others.length - Math.min(others.length, most - first.length))];
 }
 
 /** An accepted answer after this outcome's delay; a label that says otherwise follows later. */

@@ -194,6 +194,36 @@ describe("a hit that an examiner called wrong", () => {
     await rig.core.work();
     expect(rig.core.sync(0).tombstones).toEqual([]);
   });
+
+  it("stays out until the index knows its record, however many other rows change", async () => {
+    const rig = newRig();
+    rig.core.change(() => ({ coldStart: { distance: 0.35, deltaHit: 0.02 } }));
+    const others = Array.from({ length: 2_050 }, (_, i) => `r${i}`);
+    for (let i = 0; i < others.length; i += 300)
+      rig.core.report(reportOf({ inserts: others.slice(i, i + 300).map((id) => insertOf(id)) }));
+    rig.core.report(reportOf({ inserts: [insertOf("a")] }));
+    await rig.settle();
+    // A refresh has just been: the next one may come in a minute.
+    rig.core.report(reportOf({ uses: [useOf("r0", "d")] }));
+    await rig.core.work();
+    rig.core.report(reportOf({ labels: [labelOf("d1", { correct: 0, source: "judge" })] }));
+    await rig.core.work();
+    expect(rig.core.sync(0).tombstones).toEqual(["a"]);
+    rig.core.report(reportOf({ uses: others.slice(1).map((id) => useOf(id, `of ${id}`)) }));
+    await rig.core.work();
+    // The index is down for longer than a tombstone lasts otherwise.
+    rig.index.isDown = true;
+    for (let minute = 0; minute < 12; minute++) {
+      rig.now += 60_000;
+      rig.core.report(reportOf({ uses: [useOf("r0", `d${minute}`)] }));
+      await rig.core.work();
+    }
+    expect(rig.core.sync(0).tombstones).toEqual(["a"]);
+    rig.index.isDown = false;
+    rig.now += 60_000;
+    await rig.core.work();
+    expect(rig.index.vectors.get("a")?.metadata?.["ev"]).toMatch(/"wrong":1/);
+  });
 });
 
 describe("several questions with one answer", () => {
