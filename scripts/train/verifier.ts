@@ -2,7 +2,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { unpackEmbedder } from "../../src/policy/embedding/packed-embedder.ts";
-import { type ScorerModel, packScorer } from "../../src/policy/verifier/packed-scorer.ts";
+import {
+  type ScorerModel,
+  packScorer,
+  unpackModel,
+} from "../../src/policy/verifier/packed-scorer.ts";
 import { type Embed } from "../../src/policy/verifier/pair-reading.ts";
 import { scorerOf } from "../../src/policy/verifier/pair-scorer.ts";
 import { loadParaphrases } from "../../src/trainer-node/paraphrases.ts";
@@ -17,6 +21,7 @@ const USAGE = `usage: npm run train -- verifier --out DIR [options]
   --out DIR    pairs.bin goes there
   --seed S     replays the whole run (1)
   --data DIR   a data directory, whose near misses help to set the thresholds
+  --from FILE  sets only the thresholds of a trained scorer anew, as after a change of a guard
   --embedder F the packed embedder (data/embedders/subword-768.bin)`;
 
 export async function trainVerifierFromFlags(): Promise<void> {
@@ -24,6 +29,7 @@ export async function trainVerifierFromFlags(): Promise<void> {
     out: { type: "string" },
     seed: { type: "string", default: "1" },
     data: { type: "string" },
+    from: { type: "string" },
     embedder: {
       type: "string",
       default: join(import.meta.dirname, "../../data/embedders/subword-768.bin"),
@@ -43,18 +49,10 @@ export async function trainVerifierFromFlags(): Promise<void> {
     vectors.set(text, vector);
     return vector;
   };
-  const texts = loadParaphrases();
-  const pairs = [
-    ...paraphrasePairs(texts, "training", { embed, seed }),
-    ...workloadPairs(onlyHalf(loadBundled(), "calibration")),
-  ];
-  const learnt = trainScorer(pairs, {
-    embed,
-    embedder: embedder.id,
-    wordLists: texts.synonyms,
-    seed,
-    say,
-  });
+  const learnt =
+    options.from === undefined
+      ? learn(embedder.id, embed, seed, say)
+      : unpackModel(readFileSync(options.from));
   const model = { ...learnt, coldStart: await coldStarts(learnt, embed, options.data) };
   say(`tau_0: ${JSON.stringify(model.coldStart)}`);
   mkdirSync(out, { recursive: true });
@@ -62,6 +60,27 @@ export async function trainVerifierFromFlags(): Promise<void> {
   const bytes = packScorer(model);
   writeFileSync(file, bytes);
   say(`${file}: ${bytes.length} bytes`);
+}
+
+function learn(
+  embedder: string,
+  embed: Embed,
+  seed: number,
+  say: (line: string) => void,
+): ScorerModel {
+  const texts = loadParaphrases();
+  const pairs = [
+    ...paraphrasePairs(texts, "training", { embed, seed }),
+    ...workloadPairs(onlyHalf(loadBundled(), "calibration")),
+  ];
+  return trainScorer(pairs, {
+    embed,
+    embedder,
+    wordLists: texts.synonyms,
+    seed,
+    shapes: false,
+    say,
+  });
 }
 
 /** With the cosine of the scorer's own embedder, and without any. */

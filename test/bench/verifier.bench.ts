@@ -28,7 +28,7 @@ import { type BenchResult, type Table, type Target, atMost, publish, say } from 
 
 const CALLS = 10_000;
 const CANDIDATES = 10;
-const RESAMPLES = 200;
+const RESAMPLES = 100;
 const LEVELS = [0.05, 0.1, 0.2, 0.3];
 
 const { values } = parseArgs({

@@ -48,6 +48,14 @@ const TABLE = [
   ["frameLeft", "the same frame around another word", -1],
   ["endsAlike", "the same end", 0],
   ["sameLanguage", "language", 1],
+  // The shape of two questions: telling for pairs like those that were trained on, misleading for others.
+  ["lengthRatio", "length", 0],
+  ["contentLeast", "number of content words", 0],
+  ["contentMost", "number of content words", 0],
+  ["weightLeast", "number of content words", 0],
+  ["functionShared", "small words in common", 0],
+  ["frame", "the same frame around another word", 0],
+  ["startsAlike", "the same beginning", 0],
 ] as const satisfies readonly (readonly [string, string, -1 | 0 | 1])[];
 
 type Feature = (typeof TABLE)[number][0];
@@ -56,6 +64,13 @@ export const FEATURES: readonly string[] = TABLE.map(([name]) => name);
 /** For training: trees may not learn a direction against it. */
 export const DIRECTIONS: readonly number[] = TABLE.map(([, , direction]) => direction);
 export const COSINE = 0;
+const SHAPE_NAMES: ReadonlySet<string> = new Set(
+  "lengthRatio contentLeast contentMost weightLeast functionShared frame startsAlike".split(" "),
+);
+/** Places of the features of shape. */
+export const SHAPES: readonly number[] = TABLE.flatMap(([name], at) =>
+  SHAPE_NAMES.has(name) ? [at] : [],
+);
 
 export function reasonOf(index: number, _features: ArrayLike<number>): string {
   return TABLE[index]![1];
@@ -92,6 +107,7 @@ export function pairFeatures(
   const hardest = leftOvers(a, b, { inB, inA, likenesses }, set);
   set("textGrams", dice(a.grams, b.grams));
   orders(a, b, hardest, set);
+  shapes(a, b, set);
   set("opposed", opposed(a, b));
   set("sameLanguage", a.lang === b.lang ? 1 : 0);
   asked(a, b, set);
@@ -253,9 +269,31 @@ function orders(a: PairReading, b: PairReading, hardest: number, set: Set): void
   while (start < shorter && x[start] === y[start]) start++;
   let end = 0;
   while (end < shorter - start && x.at(-1 - end) === y.at(-1 - end)) end++;
+  set("startsAlike", start / Math.max(1, shorter));
   set("endsAlike", end / Math.max(1, shorter));
+  set("frame", (start + end) / Math.max(1, x.length, y.length));
   const between = Math.max(x.length, y.length) - start - end;
   set("frameLeft", between <= 3 && start + end >= 2 ? hardest : 0);
+}
+
+function shapes(a: PairReading, b: PairReading, set: Set): void {
+  const [shorter, longer] = sorted(a.words.length, b.words.length);
+  set("lengthRatio", shorter / Math.max(1, longer));
+  const [fewer, more] = sorted(a.content.length, b.content.length);
+  set("contentLeast", fewer);
+  set("contentMost", more);
+  set("weightLeast", Math.min(a.weight, b.weight));
+  let [shared, all] = [0, 0];
+  for (const [one, other] of [
+    [a, b],
+    [b, a],
+  ] as const)
+    for (const { kind, stem } of one.words)
+      if (kind === "function") {
+        all++;
+        if (other.stems.has(stem)) shared++;
+      }
+  set("functionShared", all === 0 ? 1 : shared / all);
 }
 
 /** Length of the longest common subsequence. Texts have few content words. */

@@ -18,6 +18,8 @@ export interface BoostingOptions {
   readonly seed: number;
   /** By feature: 1 = the output may only rise with it, -1 = only fall, 0 = free. */
   readonly directions: readonly number[];
+  /** Features that no tree may ask. */
+  readonly unused?: readonly number[];
 }
 
 export interface Rows {
@@ -57,7 +59,7 @@ export function boost(rows: Rows, options: BoostingOptions): Trees {
       () => random.uniform() < options.rowShare,
     );
     const asked = Array.from({ length: width }, (_, feature) => feature).filter(
-      () => random.uniform() < options.featureShare,
+      (feature) => random.uniform() < options.featureShare && !options.unused?.includes(feature),
     );
     const root = grower.grow(picked, asked.length === 0 ? [0] : asked, gradients, curvatures);
     for (let row = 0; row < count; row++) margins[row]! += grower.valueFor(root, row);

@@ -14,7 +14,7 @@ import { Varier } from "./variants.ts";
  */
 export const PAIR_WEIGHTS = {
   same: 1,
-  nearMiss: 0.2,
+  nearMiss: 0.15,
   unrelated: 1,
   neighbour: 3,
   variantSame: 0.4,

@@ -4,7 +4,13 @@ import { languageOf } from "../../policy/cache/language.ts";
 import { Random } from "../../policy/random.ts";
 import { type Lexicon } from "../../policy/verifier/lexicon.ts";
 import { type ScorerModel } from "../../policy/verifier/packed-scorer.ts";
-import { COSINE, DIRECTIONS, FEATURES, pairFeatures } from "../../policy/verifier/pair-features.ts";
+import {
+  COSINE,
+  DIRECTIONS,
+  FEATURES,
+  SHAPES,
+  pairFeatures,
+} from "../../policy/verifier/pair-features.ts";
 import { type Embed, PairReader } from "../../policy/verifier/pair-reading.ts";
 import { explain } from "../../policy/verifier/trees.ts";
 import { type Lexicon as WordLists } from "../paraphrases.ts";
@@ -30,6 +36,11 @@ export interface TrainingOptions {
   readonly wordLists?: readonly WordLists[];
   readonly seed?: number;
   readonly id?: string;
+  /**
+   * Whether the shapes of questions may be learnt from. Worth it for pairs of one's own traffic; pairs that were written to
+   * be hard have other shapes than what people ask.
+   */
+  readonly shapes?: boolean;
   readonly boosting?: Partial<BoostingOptions>;
   readonly say?: (line: string) => void;
 }
@@ -58,11 +69,18 @@ export function trainScorer(
     wordLists = [],
     seed = 1,
     id = "velo/pairs-1",
+    shapes = true,
     boosting = {},
     say = () => {},
   }: TrainingOptions,
 ): ScorerModel {
-  const options: BoostingOptions = { ...BOOSTING, seed, directions: DIRECTIONS, ...boosting };
+  const options: BoostingOptions = {
+    ...BOOSTING,
+    seed,
+    directions: DIRECTIONS,
+    unused: shapes ? [] : SHAPES,
+    ...boosting,
+  };
   const lexicon = lexiconFrom(new Set(pairs.flatMap(({ a, b }) => [a, b])), wordLists);
   const rows = rowsOf(pairs, lexicon, embed, seed);
   say(`${pairs.length} pairs read`);
