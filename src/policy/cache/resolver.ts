@@ -13,7 +13,7 @@ import { type PairVerdict, type Verifier } from "../verifier/pair-scorer.ts";
 import { cosineFromDistance } from "../observation.ts";
 
 /** Raise it with every change of a guard, the budget or the selection; estimates from logs never mix versions. */
-export const RESOLVER_VERSION = 6;
+export const RESOLVER_VERSION = 7;
 
 /** Eq. 4 of DLRS picks among rows this close to the nearest one, so that popular rows never beat relevant ones. */
 const WINDOW = 0.05;
@@ -49,6 +49,8 @@ export interface ResolverLimits extends BudgetLimits {
   readonly verifier?: Verifier;
   /** Rows farther away are never notes. */
   readonly noteDistance: number;
+  /** The least probability of fitting of a note's row, where there is a scorer; left out: rather yes than no. */
+  readonly minNoteProbability?: number;
 }
 
 export interface Resolution {
@@ -101,7 +103,8 @@ export function resolve(
     (row) => matches.get(row)!,
   );
   const notes = rows
-    .filter((row, p) => row.distance <= limits.noteDistance && isUsableNote(verdicts[p]!))
+    .filter((row, p) => row.distance <= limits.noteDistance && isUsableNote(verdicts[p]!, limits))
+    .toSorted((a, b) => matches.get(a)! - matches.get(b)!)
     .slice(0, MAX_NOTES);
   const obstacle = servable === null ? obstacleOf(rows[0]!, verdicts[0]!) : null;
   return { servable, notes, verdicts, obstacle };
@@ -163,8 +166,15 @@ export function obstacleOf(
   return budget === null || budget.alpha === null ? "distance" : "budget";
 }
 
-/** Notes may differ from the request in content, never in whom they belong to or whether they are still valid. */
-function isUsableNote({ guards }: RowVerdict): boolean {
+/**
+ * Where there is a scorer, only what it finds relevant. Without one notes may differ from the request in content, never in
+ * whom they belong to or whether they are still valid.
+ */
+function isUsableNote(
+  { guards, verifier }: RowVerdict,
+  { verifier: scorer, minNoteProbability = LEAST_PROBABILITY }: ResolverLimits,
+): boolean {
+  if (scorer !== undefined) return verifier !== null && verifier.probability >= minNoteProbability;
   const hard = new Set(["scope", "expiry", "quarantine"]);
   return guards.every((verdict) => verdict.pass || !hard.has(verdict.guard));
 }

@@ -131,7 +131,8 @@ describe(`for 20 seeds from ${SEED} on, notes`, () => {
       `${name}: ${wanted} after ${ended.map(({ endedAfter }) => endedAfter).join(", ")} requests`,
     );
     expect(ended.map(({ trial }) => trial.phase)).toEqual(SEEDS.map(() => wanted));
-    for (const { endedAfter } of ended) expect(endedAfter).toBeLessThanOrEqual(TRIAL_REQUESTS);
+    // Who waits for the end of the trial takes all of it.
+    for (const { endedAfter } of ended) expect(endedAfter).toBeLessThan(0.9 * TRIAL_REQUESTS);
   });
 });
 

@@ -163,3 +163,33 @@ test("a guard that is certain comes before the scorer, which is not asked", () =
   expect(obstacle).toBe("guard:number");
   expect(verdicts[0]?.verifier).toBeNull();
 });
+
+test("with a scorer only rows that it finds relevant become notes, the likeliest first", () => {
+  const likelihood: Readonly<Record<string, number>> = {
+    unlikely: 0.4,
+    likely: 0.6,
+    likelier: 0.8,
+  };
+  const byName: PairScorer = {
+    ...scorer,
+    score: (_, { text }) => {
+      const p = likelihood[text.split(" ").at(-1)!] ?? 1;
+      return { probability: p, matchDistance: Math.sqrt(2 - 2 * p), reasons: [] };
+    },
+  };
+  const rows = ["unlikely", "likely", "likelier"].map((word, i) =>
+    candidate({ id: word, distance: 0.3 + i / 10, question: `How do I boil 3 eggs, ${word}` }),
+  );
+  const vetoed = candidate({ id: "vetoed", distance: 0.2, question: "How do I boil 2 eggs?" });
+  const found = resolve({ ...request, text: "How do I boil 3 eggs?" }, [...rows, vetoed], {
+    ...verified,
+    verifier: { scorer: byName, knowsCosine: true },
+  });
+  expect(found.notes.map(({ id }) => id)).toEqual(["likelier", "likely"]);
+  const stricter = resolve({ ...request, text: "How do I boil 3 eggs?" }, rows, {
+    ...verified,
+    verifier: { scorer: byName, knowsCosine: true },
+    minNoteProbability: 0.7,
+  });
+  expect(stricter.notes.map(({ id }) => id)).toEqual(["likelier"]);
+});
