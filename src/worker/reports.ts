@@ -228,6 +228,10 @@ export class RegionDesk {
       this.#fresh.clear();
       this.#onEpoch();
     }
+    // A row that was stopped, or may have been while nothing was heard, has a record that its copy here does not know. The
+    // index shows both by now.
+    if (this.#epoch >= 0 && !this.isCurrent(now)) this.#fresh.clear();
+    for (const id of reply.tombstones) this.#fresh.delete(id);
     this.#epoch = Math.max(this.#epoch, reply.epoch);
     this.#syncedAt = now;
     this.#switches = reply.killSwitches;

@@ -246,6 +246,23 @@ describe("replies", () => {
     expect([kept.length, kept[0], kept.at(-1)]).toEqual([512, "row 88", "row 599"]);
   });
 
+  test("a fresh row that was stopped does not come back without its record when the index serves it again", async () => {
+    const { clock, desk, state, sync } = office();
+    const fresh = () => [...desk.fresh].map(({ entry }) => entry.id);
+    state.reply = { ...REPLY, fresh: [row("a"), row("b")], freshCursor: 9 };
+    await sync();
+    state.reply = { ...REPLY, tombstones: ["a"] };
+    await sync();
+    state.reply = REPLY;
+    await sync();
+    expect([[...desk.tombstones], fresh()]).toEqual([[], ["b"]]);
+    // Stopped and served again while this isolate heard nothing.
+    await clock.advance(MAX_EPOCH_AGE_MS + 1);
+    expect(fresh()).toEqual(["b"]);
+    await sync();
+    expect(fresh()).toEqual([]);
+  });
+
   test("the cursor goes back with the next report, so that no row is told twice", async () => {
     const { desk, received, state, flush, sync } = office();
     state.reply = { ...REPLY, freshCursor: 42 };
