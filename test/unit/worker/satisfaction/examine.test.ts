@@ -372,10 +372,64 @@ test("an answer with notes is compared with the model's plain one, which is kept
   const [, withNotes, plain] = callsOf("demo");
   expect(JSON.stringify(withNotes!.json)).toContain("Reference notes");
   expect(plain!.json["messages"]).toEqual([{ role: "user", content: FARTHER }]);
-  expect(world.reported.labels).toMatchObject([{ correct: 1, reuse: "served" }]);
+  expect(world.reported.labels).toMatchObject([
+    { correct: 1, plain: 1, reuse: "served", notes: { arm: "C", probability: 1, lang: "en" } },
+  ]);
+  expect(world.reported.labels[0]!.noteRows).toEqual(
+    world.reported.inserts.map(({ id }) => id).slice(0, 1),
+  );
   expect(world.reported.labels[0]).not.toHaveProperty("rowId");
+  expect(world.reported.uses).toMatchObject([
+    { handling: "C", expId: reply.headers.get("x-velo-decision") },
+  ]);
   const again = await world.ask(FARTHER, ask);
   expect(again.headers.get("x-velo-cache")).toBe("HIT-EXACT");
+});
+
+describe("an answer with notes and the plain one", () => {
+  const told = async (
+    withJudge: boolean,
+    answers: readonly [noted: string, plain: string],
+    judge = "",
+  ) => {
+    const rig = await examinedWorld({ withJudge });
+    const { world, key } = rig;
+    world.region().orders = { notesShare: { "acme/en": 1 } };
+    await world.clock.advance(61_000);
+    rig.model = ({ json }) => ({
+      text: JSON.stringify(json).includes("Reference notes") ? answers[0] : answers[1],
+    });
+    // It knows which one is right, wherever it stands.
+    rig.judge = ({ json }) => {
+      const [system, user] = (json["messages"] as readonly { readonly content: string }[]).map(
+        ({ content }) => content,
+      );
+      const place = /CANDIDATE: ANSWER (\d)/.exec(system!)![1];
+      const candidate = user!.split(` ANSWER ${place}\n> `)[1]!;
+      return { text: `{"verdict":"${candidate.startsWith(judge) ? "accept" : "reject"}"}` };
+    };
+    await world.ask(FARTHER, { key: key({ augment: true }) });
+    await world.settleAll();
+    return world.reported.labels.map(({ correct, plain, weight }) => [correct, plain, weight]);
+  };
+
+  test("are both judged, each beside the other: notes may have made it better, or worse", async () => {
+    expect(await told(true, ["Paris, on the Seine", "I do not know"], "Paris")).toEqual([
+      [1, 0, 1],
+    ]);
+    expect(await told(true, ["I do not know", "Paris, on the Seine"], "Paris")).toEqual([
+      [0, 1, 1],
+    ]);
+    expect(await told(true, ["In 1789", "In 1790"], "In 1789")).toEqual([[1, 0, 1]]);
+  });
+
+  test("that rules find different count as nothing gained", async () => {
+    expect(await told(false, ["In 1789", "In 1790"])).toEqual([[0, 0, 1]]);
+  });
+
+  test("that contradict each other and are both accepted tell nothing", async () => {
+    expect(await told(true, ["In 1789", "In 1790"], "In")).toEqual([[1, undefined, 0]]);
+  });
 });
 
 test("no word of a question or an answer is logged, nor stands in a label", async () => {
