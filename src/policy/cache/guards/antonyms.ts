@@ -1,10 +1,19 @@
-// Which side of a pair of opposites a question names, by its language.
-import { ANTONYMS } from "./antonym-words.ts";
+// Which side of a pair of opposites a question names, by its language. The words are data: a line holds two sides parted by
+// "|"; "_" joins the words of a phrase, "*" stands for any ending. What several languages share stands in opposites.ts.
+import { DE } from "./antonyms/de.ts";
+import { EN } from "./antonyms/en.ts";
+import { ES } from "./antonyms/es.ts";
+import { FR } from "./antonyms/fr.ts";
+import { RU } from "./antonyms/ru.ts";
+import { ZH } from "./antonyms/zh.ts";
 import { type Marks, PhraseBook } from "./phrase-book.ts";
 import { type Token } from "./tokens.ts";
 
 const BOOKS: ReadonlyMap<string, PhraseBook> = new Map(
-  Object.entries(ANTONYMS).map(([lang, table]) => [lang, bookOf(table)]),
+  Object.entries({ en: EN, de: DE, es: ES, fr: FR, ru: RU, zh: ZH }).map(([lang, table]) => [
+    lang,
+    bookOf(table),
+  ]),
 );
 const EMPTY = new PhraseBook();
 

@@ -39,6 +39,8 @@ const KEYWORDS = setOf(
 const WITH_COMMANDS = setOf(
   "git docker npm npx yarn pip cargo kubectl apt brew systemctl helm terraform go",
 );
+/** French questions join the subject to the verb: "donne-t-il". */
+const INVERTED = setOf("t il elle on ce je tu ils elles vous nous y moi en");
 const CALL = /^[([]$/;
 
 /** Signs that mean something else when one of them changes; taken in runs. */
@@ -61,10 +63,13 @@ export function codeOf(tokens: readonly Token[], lang: string): Code {
     const isLatin = hasOtherScript && /^[a-z][\w-]*$/.test(token.text) && lower.length > 1;
     const isKeyword = isTechnical && KEYWORDS.has(lower);
     if (isCalled || isKeyword || isLatin) names.add(lower);
-    const isCommand = WITH_COMMANDS.has(tokens[at - 1]?.lower ?? "") && /^[a-z]+$/.test(lower);
+    const mayCommand = lang === "en" || hasOtherScript || KEYWORDS.has(lower);
+    const isCommand =
+      mayCommand && WITH_COMMANDS.has(tokens[at - 1]?.lower ?? "") && /^[a-z]+$/.test(lower);
     if (isCommand && !isFunctionWord(lower, lang)) names.add(`${tokens[at - 1]!.lower} ${lower}`);
     // max-width, cherry-pick
-    if (isTechnical && next?.text === "-" && next.glued && tokens[at + 2]?.glued === true)
+    const isJoined = next?.text === "-" && next.glued && tokens[at + 2]?.glued === true;
+    if (isTechnical && isJoined && !INVERTED.has(tokens[at + 2]!.lower) && /^\w+$/.test(lower))
       names.add(`${lower}-${tokens[at + 2]!.lower}`);
     // C++ and C#
     if (

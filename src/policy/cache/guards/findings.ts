@@ -8,7 +8,7 @@ import { monthsConflict, namesConflict, namesExchange, quotesExchange } from "./
 import { type NumberFact } from "./number-values.ts";
 import { negationConflict, oppositesConflict, prefixesConflict } from "./polarity.ts";
 import { type Reading, likeness } from "./reading.ts";
-import { rolesConflict, wholeConflict } from "./roles.ts";
+import { relationConflict, rolesConflict, wholeConflict } from "./roles.ts";
 import { scopeConflict } from "./scope-words.ts";
 import {
   additionConflict,
@@ -71,8 +71,10 @@ const AKIN = 0.3;
 /** Likeness from which a name on one side only is certain: the rest is the same. */
 const NAMED = 0.8;
 
+/** In "what does git pull do" the command is half of what is said. */
+const COMMANDED = 0.5;
 /** Verbs change their form with the tense, so that texts look less alike. */
-const TENSED = 0.45;
+const TENSED = 0.4;
 /** Likeness from which a story with words added is another story, not another wording. */
 const RETOLD = 0.75;
 
@@ -111,9 +113,10 @@ export function findingsOf(a: Reading, b: Reading): readonly Finding[] {
   add("entity", "subject", subjectConflict(a.structure, b.structure), false);
   if (a.isStory && b.isStory)
     add("entity", "addition", additionConflict(a.structure, b.structure), alike >= RETOLD);
-  add("code", "code", codeConflict(a.code, b.code), isNear);
+  add("code", "code", codeConflict(a.code, b.code), alike >= COMMANDED);
   add("code", "code", signConflict(a.code, b.code), false);
   add("direction", "direction", rolesConflict(a.roles, b.roles), isNear);
+  add("direction", "direction", relationConflict(a.roles, b.roles), isNear);
   add("direction", "direction", wholeConflict(a.roles, b.roles), isAkin);
   add("direction", "direction", directionConflict(a.structure, b.structure), false);
   add("quantifier", "quantifier", scopeConflict(a.scope, b.scope), isNear);

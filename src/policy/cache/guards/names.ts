@@ -195,7 +195,7 @@ function areSpelledAlike(a: string, b: string): boolean {
 
 /** "FRA" and "Frankfurt", "CEO" and "chief". */
 function isShortFor(short: string, long: string): boolean {
-  return short.length <= 4 && long.length > short.length && long.startsWith(short[0]!);
+  return short.length <= 4 && long.length > short.length + 2 && long.startsWith(short[0]!);
 }
 
 export function monthsConflict(a: Names, b: Names): string | null {

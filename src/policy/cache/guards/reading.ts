@@ -94,15 +94,24 @@ function measuresOf(tokens: readonly Token[], lang: string): ReadonlySet<string>
   return new Set(
     tokens.flatMap((token, at) => {
       const lower = token.lower.replace(/^(?:l|d)'/, "");
-      // 小时 is two tokens.
-      const two = lang === "zh" ? unitOf(lower + (tokens[at + 1]?.lower ?? "")) : undefined;
-      if (two !== undefined) return [two];
+      // 小时 and 人民币 are several tokens.
+      const long = lang === "zh" ? longUnitAt(tokens, at) : undefined;
+      if (long !== undefined) return [long];
       const isPartOfTwo =
-        lang === "zh" && unitOf((tokens[at - 1]?.lower ?? "") + lower) !== undefined;
+        lang === "zh" &&
+        [at - 1, at - 2].some((before) => longUnitAt(tokens, before) !== undefined);
       const isLetter = lower.length === 1 && !isHan(lower);
       return isPartOfTwo || isLetter || isFunctionWord(lower, lang) ? [] : (unitOf(lower) ?? []);
     }),
   );
+}
+
+/** The unit of three or two characters that begins here. */
+function longUnitAt(tokens: readonly Token[], at: number): string | undefined {
+  const [one, two, three] = [tokens[at], tokens[at + 1], tokens[at + 2]];
+  if (one === undefined || two === undefined) return undefined;
+  const pair = one.lower + two.lower;
+  return (three === undefined ? undefined : unitOf(pair + three.lower)) ?? unitOf(pair);
 }
 
 /** Characters of Chinese grammar, which any two questions share. */

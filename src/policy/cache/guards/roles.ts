@@ -125,6 +125,28 @@ export function rolesConflict(a: Roles, b: Roles): string | null {
   return null;
 }
 
+/** Prepositions that put a thing elsewhere in time or place; those of one line mean nearly the same. */
+const RELATIONS: ReadonlyMap<string, string> = new Map(
+  (
+    "before vor avant перед|after since nach seit après depuis после tras desde|in within during während innerhalb pendant durant durante dans en при во в|" +
+    "until bis hasta|outside außerhalb hors fuera вне|under unter sous под|over above über sur над"
+  )
+    .split("|")
+    .flatMap((line) => line.split(" ").map((word): [string, string] => [word, line])),
+);
+
+/** The same thing, before on one side and after or during on the other. Symmetric. */
+export function relationConflict(a: Roles, b: Roles): string | null {
+  for (const [stem, { left }] of a.placed) {
+    const other = b.placed.get(stem)?.left;
+    if (other === undefined) continue;
+    const [one, two] = [RELATIONS.get(left), RELATIONS.get(other)];
+    if (one !== undefined && two !== undefined && one !== two)
+      return `${[left, other].toSorted().join(" against ")} ${stem}`;
+  }
+  return null;
+}
+
 interface Moved {
   readonly stem: string;
   readonly a: Placed;
@@ -144,11 +166,14 @@ function areExchanged(one: Moved, other: Moved): boolean {
   const isReversed = one.a.at < other.a.at !== one.b.at < other.b.at;
   // Two neighbours that trade places are a matter of taste, unless their cases trade as well.
   const bothInflected = one.a.form !== one.b.form && other.a.form !== other.b.form;
+  const isOneSlot = Math.abs(one.a.at - other.b.at) <= 1 || Math.abs(other.a.at - one.b.at) <= 1;
+  // "Does deleting it cancel ..." and "does cancelling it delete ...".
+  if (bothInflected && isReversed && isOneSlot && (crossed[0]! || crossed[1]!)) return true;
   if (!(isApart || bothInflected) || !swapsSlots || !isReversed) return false;
   const isInflected = one.a.form !== one.b.form || other.a.form !== other.b.form;
   const isSameSlot = one.a.at === other.b.at && other.a.at === one.b.at;
   return (
-    isExchange ||
+    (isExchange && !one.isFree) ||
     (isInflected && (crossed[0]! || crossed[1]!)) ||
     (isSameSlot && !one.isFree && !other.isFree)
   );

@@ -21,6 +21,8 @@ const LIGHT = new Set(
     "lange hoch wieviele wievielen brauche braucht benötigt man es wir uns unser " +
     "debe deben puede pueden sería cada muy sólo solo también entre sobre desde hasta cuánta cuántas exactamente total número cantidad " +
     "necesita necesitan hace hacer tiene tienen " +
+    "t ont avait avaient était étaient sera été va vont fait font leur leurs même très dois doit peuvent cela depuis était-il " +
+    "va van fue era han había ser hacen qué cuál esta este estos estas eso esa su sus mis tus nos les lo " +
     "и в во на с со к ко по за из от до для о об у не ни а но или что как где когда кто какой какая какое какие каков какова " +
     "сколько почему это то он она оно они его её их ли же бы быть есть был была были можно нужно надо если при чему чем " +
     "всего ровно составляет равно нужен нужна требуется число количество"

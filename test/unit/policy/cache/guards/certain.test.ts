@@ -158,6 +158,12 @@ const TRAPS: readonly (readonly [string, string, string, string])[] = [
     "Может ли директор уволить врача?",
   ],
   ["direction", "who sends to whom", "写一封客户给供应商的邮件", "写一封供应商给客户的邮件"],
+  [
+    "direction",
+    "after, not during",
+    "Darf ich in der Probezeit kündigen?",
+    "Darf ich nach der Probezeit kündigen?",
+  ],
   ["direction", "the whole, not the share", "What is 15% of 240?", "240 is 15% of what?"],
   [
     "direction",
@@ -239,8 +245,8 @@ const HONEST: readonly (readonly [string, string, string])[] = [
   ],
   [
     "the same without a name that goes without saying",
-    "How do I unzip a file in Linux?",
-    "What unpacks zip files?",
+    "How do I see the open ports in Linux?",
+    "Which command lists open ports?",
   ],
   [
     "told with a negation, far from the other wording",
