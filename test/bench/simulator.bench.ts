@@ -2,14 +2,13 @@
 // fast the simulated world runs, for a fixed threshold and for a network, and how the baselines do in it.
 // --tokens: length of every answer instead of its reference's. --rate: arrivals per second; at 10 many questions come while
 // the first answer to their family is still being made, which hides hits and wrong hits alike.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { hashEmbed } from "../../src/dev/embedding.ts";
-import { embedderProfile } from "../../src/policy/embedders.ts";
 import { Forward } from "../../src/policy/network/forward.ts";
 import { DEFAULT_NETWORK } from "../../src/policy/network/layout.ts";
 import { unpackPolicy } from "../../src/policy/network/packed-weights.ts";
 import { NetworkPolicy } from "../../src/policy/network/network-policy.ts";
+import { builtInEmbed, BUILT_IN_EMBEDDER } from "../../src/trainer-node/built-in-embedder.ts";
 import {
   alwaysCache,
   alwaysModel,
@@ -53,8 +52,8 @@ const workloadOf = (half: Half) => {
   return workloadSource({
     requests: generateWorkload({ groups, requests, seed, ratePerSecond }).requests,
     groups,
-    embedder: embedderProfile("velo/hash-ngram-768"),
-    embed: hashEmbed,
+    embedder: BUILT_IN_EMBEDDER,
+    embed: builtInEmbed,
     ...(tokens > 0 && { answerTokens: () => tokens }),
   });
 };
@@ -143,15 +142,14 @@ for (const player of players) {
   say(player.name);
   scores.set(player.name, await play(worldOf(measured)(), player));
 }
-// What the gateway brings along.
+// What the gateway brings along for this embedder.
+const folder = new URL("../../data/policies/", import.meta.url);
+const files = readdirSync(folder).filter((name) => name.endsWith(".bin"));
 const knots = await knotsOf(worldOf(calibration)());
-for (const file of ["hash-ngram-768", "any-embedder"]) {
-  const {
-    name,
-    network: config,
-    weights,
-    input,
-  } = unpackPolicy(readFileSync(new URL(`../../data/policies/${file}.bin`, import.meta.url)));
+for (const file of files.toSorted()) {
+  const packed = unpackPolicy(readFileSync(new URL(file, folder)));
+  const { name, network: config, weights, input, embedder } = packed;
+  if (embedder !== "*" && embedder !== measured.embedder.id) continue;
   const forward = new Forward(config, weights);
   const player = playerOf(new NetworkPolicy({ version: 0, name, forward, input }));
   say(`${file} (${name})`);

@@ -7,6 +7,7 @@ import { parseEmbedder } from "../../../src/worker/embedder-config.ts";
 import { builtInEmbed, openAiEmbed, workersAiEmbed } from "../../../src/worker/lookup/embedder.ts";
 import { waitFor } from "../../../src/worker/upstream/deadline.ts";
 import { type UpstreamFetch } from "../../../src/worker/upstream/target.ts";
+import { World } from "../../support/world.ts";
 
 const DOCUMENT = {
   baseUrl: "https://embeddings.example/v1/",
@@ -88,7 +89,7 @@ describe("an OpenAI-compatible server", () => {
     expect(url).toBe("https://embeddings.example/v1/embeddings");
     expect(init.redirect).toBe("manual");
     expect(init.headers.get("authorization")).toBe("Bearer sk-1");
-    expect(JSON.parse(new TextDecoder().decode(init.body!))).toEqual({
+    expect(JSON.parse(new TextDecoder().decode(init.body))).toEqual({
       model: "minilm",
       input: ["a", "b"],
       encoding_format: "float",
@@ -99,7 +100,7 @@ describe("an OpenAI-compatible server", () => {
     const fetch = answering({ data: [embedding(0, [1, 0])] });
     await openAiEmbed(config({ sendDimensions: true }), { fetch, wait: waitFor })(["a"]);
     const { body, headers } = fetch.mock.calls[0]![1];
-    expect(JSON.parse(new TextDecoder().decode(body!))).toMatchObject({ dimensions: 2 });
+    expect(JSON.parse(new TextDecoder().decode(body))).toMatchObject({ dimensions: 2 });
     expect(headers.has("authorization")).toBe(false);
   });
 
@@ -157,4 +158,32 @@ test("the built-in one gives unit vectors in order; a text without letters has n
   expect(Math.hypot(...one!)).toBeCloseTo(1, 5);
   expect(await embed(["Wie backe ich Brot?"])).toEqual([other]);
   await expect(embed(["?!"])).rejects.toThrow("degenerate");
+});
+
+test("a look-up asks an embedder in place once, and one that fails there is asked again at once", async () => {
+  const world = new World();
+  let asked = 0;
+  const ports = world.ports.bind(world);
+  world.ports = (...args) => {
+    const made = ports(...args);
+    return {
+      ...made,
+      embedder: { ...made.embedder, inPlace: true },
+      embed: async (texts) => {
+        asked++;
+        if (texts[0]!.startsWith("?")) throw new Error("the embedder returned a degenerate vector");
+        return texts.map((text) => world.vectorOf(text));
+      },
+    };
+  };
+  // More than the failures in a row that open a dependency's breaker.
+  for (let i = 0; i < 25; i++) expect((await world.ask("?".repeat(i + 1))).status).toBe(200);
+  expect(asked).toBe(25);
+  await world.ask("What is the capital of France?");
+  await world.settleAll();
+  expect(asked).toBe(26);
+  expect(world.reported.inserts.map(({ question }) => question)).toEqual([
+    "What is the capital of France?",
+  ]);
+  expect(world.reported.outcomes.at(-1)?.parts["embed"] ?? 0).toBe(0);
 });
