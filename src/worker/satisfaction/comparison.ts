@@ -24,7 +24,8 @@ const FEW_WORDS = 12;
 
 export function compareAnswers(served: string, fresh: string): Comparison {
   if (served.trim() === "" || fresh.trim() === "") return unsure("empty");
-  if (normalised(served) === normalised(fresh)) return { verdict: "right", why: "equal" };
+  if (normalised(served) === normalised(fresh))
+    return hasSameMarks(served, fresh) ? { verdict: "right", why: "equal" } : unsure("marks");
   if (served.length > MAX_CHARS || fresh.length > MAX_CHARS) return unsure("long");
   const [a, b] = [readingOf(served), readingOf(fresh)];
   if (a.lang !== b.lang) return unsure("languages");
@@ -46,6 +47,7 @@ export function compareAnswers(served: string, fresh: string): Comparison {
   if (1 - spare / (a.length + b.length) < SAME_WORDS) return unsure("order");
   // "Rises" for "falls", or two names that changed places: one word is enough to make another answer.
   if (weighs(spareHere, a.lang) || weighs(spareThere, b.lang)) return unsure("words");
+  if (!hasSameMarks(served, fresh)) return unsure("marks");
   return { verdict: "right", why: "same words, numbers and names" };
 }
 
@@ -75,6 +77,22 @@ const normalised = (text: string): string =>
     .replaceAll(/\s+/g, " ")
     .trim()
     .replace(/[.!。]+$/, "");
+
+/** Markdown that only sets a text off: headings, list marks, code fences, emphasis of a few words. */
+const LAYOUT = /^[ \t]*(?:#{1,6}|[-*•+])[ \t]+|`/gm;
+const EMPHASIS =
+  /(?<![\p{L}\p{N}*_])(\*{1,3}|_{1,3})(?=[^\s*_])([^*_\n]{1,200})(?<=\S)\1(?![\p{L}\p{N}*_])/gu;
+/**
+ * What says something without being a word or a number: signs, operators, brackets, raised digits, pictures, a factorial, a
+ * prime, and words whose capitals are not those of a sentence (CO, Co). Plain punctuation says nothing.
+ */
+const MARKS =
+  /[\p{S}\p{No}%&*#/@\\_()[\]{}]|[-–—](?!\p{L})|(?<!\p{L})[-–—]|!(?!\s|$)|(?<!\p{L}{2}["”»]?)!|(?<=(?<!\p{L})\p{L}|[\d)])['’′]+(?!\p{L})|(?<!\p{L})\p{L}+?\p{Lu}\p{L}*/gu;
+
+/** "a == b" and "a != b" have the same words. */
+const hasSameMarks = (a: string, b: string): boolean => marksOf(a) === marksOf(b);
+const marksOf = (text: string): string =>
+  (text.replaceAll(LAYOUT, "").replaceAll(EMPHASIS, "$2").match(MARKS) ?? []).join(" ");
 
 const keysOf = (numbers: readonly NumberFact[]): string =>
   numbers

@@ -59,6 +59,24 @@ const PAIRS: readonly (readonly ["right" | "wrong" | "unsure", string, string, s
   ],
   ["unsure", "other words for the same", "Paris is the capital.", "The capital is called Paris."],
   ["unsure", "an empty answer", "", ""],
+  ["unsure", "another operator", "Write a == b.", "Write a != b."],
+  ["unsure", "a sign more", "The answer is √2.", "The answer is 2."],
+  ["unsure", "a raised digit", "The answer is 10².", "The answer is 102."],
+  ["unsure", "a times sign", "2*3", "23"],
+  ["unsure", "a factorial", "The answer is 5!", "The answer is 5."],
+  ["unsure", "a derivative", "It is f'(x).", "It is f(x)."],
+  ["unsure", "another currency", "It costs $5.", "It costs €5."],
+  ["unsure", "another picture", "👍", "👎"],
+  ["unsure", "another language of nearly the same name", "Use C++ for it.", "Use C# for it."],
+  ["unsure", "another bracket", "x is in [0, 1).", "x is in [0, 1]."],
+  ["unsure", "carbon monoxide and cobalt", "The formula is CO.", "The formula is Co."],
+  ["unsure", "a pointer", "Return *p here.", "Return p here."],
+  [
+    "right",
+    "layout, quotes and plain punctuation",
+    '- the color is *dark-red*, "always"!\n- so is the **other** one',
+    "* the color is dark-red always.\n* so is the other one.",
+  ],
 ];
 
 describe("two answers", () => {
