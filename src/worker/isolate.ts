@@ -38,11 +38,7 @@ export class Isolate {
   readonly decisions = new BoundedMap<RecentDecision>(5_000);
   /** Who asked what in the last minutes, to notice who asks again. */
   readonly asks = new RecentAsks();
-  /** Comparisons under way, what they found, and why they found nothing. */
-  readonly examinations = {
-    running: 0,
-    counts: { right: 0, wrong: 0, unsure: 0, failed: 0, reasons: {} as Record<string, number> },
-  };
+  readonly examinations = new Examinations();
   /** By region: what was last found out about the dependencies, and when. */
   readonly readiness = new Map<string, Readiness>();
   readonly counters = { foreignRows: 0, storeFailures: 0, cacheErrors: 0, scorerFailures: 0 };
@@ -59,6 +55,33 @@ export class Isolate {
       this.#desks.set(object, desk);
     }
     return desk;
+  }
+}
+
+/** After so long a piece of background work has ended, or was cancelled with its request and will never say so. */
+const GONE_MS = 35_000;
+
+/** Comparisons under way, what they found, and why they found nothing. */
+export class Examinations {
+  readonly counts = {
+    right: 0,
+    wrong: 0,
+    unsure: 0,
+    failed: 0,
+    reasons: {} as Record<string, number>,
+  };
+  readonly #begun = new Map<symbol, number>();
+
+  /** Returns what to call at the end. */
+  begin(now: number): () => void {
+    const one = Symbol();
+    this.#begun.set(one, now);
+    return () => void this.#begun.delete(one);
+  }
+
+  running(now: number): number {
+    for (const [one, at] of this.#begun) if (now - at > GONE_MS) this.#begun.delete(one);
+    return this.#begun.size;
   }
 }
 

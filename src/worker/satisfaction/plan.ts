@@ -65,7 +65,7 @@ function mayExamine(life: Life): boolean {
   if (!eligibility.store || controls.noStore) return false;
   const { cacheOff, learnOff } = desk.switches;
   if (cacheOff || learnOff || !desk.isCurrent(ports.now())) return false;
-  if (ports.isolate.examinations.running >= MAX_AT_ONCE) return false;
+  if (ports.isolate.examinations.running(ports.now()) >= MAX_AT_ONCE) return false;
   // In a user's own scope such questions may be cached; they go nowhere else.
   return (
     !settings.userScope || request.chat.messages.every((m) => personalDataIn(textOf(m)) === null)

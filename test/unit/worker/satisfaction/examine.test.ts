@@ -4,6 +4,7 @@ import { type KillSwitches } from "../../../../src/durable/report.ts";
 import { type TenantSettings } from "../../../../src/durable/tenant.ts";
 import { YOUNG_SLICE } from "../../../../src/policy/cache/slice.ts";
 import { CAPITAL, FARTHER, REPHRASED, examinedWorld } from "../../../support/examined-world.ts";
+import { Examinations } from "../../../../src/worker/isolate.ts";
 import { type MemoryRegion } from "../../../support/memory-region.ts";
 import { keyOf } from "../../../support/world.ts";
 
@@ -205,10 +206,20 @@ describe("a semantic hit", () => {
       world.alike(`${REPHRASED} (${"a".repeat(i + 1)})`, CAPITAL, 0.97);
       await world.ask(`${REPHRASED} (${"a".repeat(i + 1)})`, { key: key() });
     }
-    expect(world.isolate.examinations.running).toBe(16);
+    expect(world.isolate.examinations.running(world.clock.now())).toBe(16);
     await world.settleAll();
-    expect(world.isolate.examinations.running).toBe(0);
+    expect(world.isolate.examinations.running(world.clock.now())).toBe(0);
   });
+});
+
+test("examinations that were cancelled with their requests do not count for ever", () => {
+  const examinations = new Examinations();
+  const ended = examinations.begin(0);
+  for (let i = 0; i < 15; i++) examinations.begin(1_000);
+  expect(examinations.running(35_000)).toBe(16);
+  ended();
+  expect(examinations.running(36_000)).toBe(15);
+  expect(examinations.running(36_001)).toBe(0);
 });
 
 describe("what fails costs a label and nothing else", () => {
@@ -220,7 +231,7 @@ describe("what fails costs a label and nothing else", () => {
     world.isolate.asks.same = broken;
     world.isolate.asks.near = broken;
     world.isolate.asks.note = broken;
-    Object.defineProperty(world.isolate.examinations, "running", { get: broken });
+    world.isolate.examinations.running = broken;
     const ask = { key: key(), body: { user: "ann" } };
     const hit = await world.ask(REPHRASED, ask);
     expect([hit.status, hit.headers.get("x-velo-cache"), hit.text]).toEqual([
@@ -250,7 +261,7 @@ describe("what fails costs a label and nothing else", () => {
     await world.settleAll();
     expect(world.reported.labels.filter(({ weight }) => weight > 0)).toEqual([]);
     expect(world.isolate.examinations.counts).toMatchObject({ unsure: 1, reasons: { [why]: 1 } });
-    expect(world.isolate.examinations.running).toBe(0);
+    expect(world.isolate.examinations.running(world.clock.now())).toBe(0);
   });
 
   test("money that bought no label is reported as a bill of no weight", async () => {
@@ -421,6 +432,21 @@ describe("an answer with notes and the plain one", () => {
       [0, 1, 1],
     ]);
     expect(await told(true, ["In 1789", "In 1790"], "In 1789")).toEqual([[1, 0, 1]]);
+  });
+
+  test("are judged within the 30 s that waitUntil has, though model and judge are slow", async () => {
+    const rig = await examinedWorld({ withJudge: true });
+    const { world, key } = rig;
+    world.region().orders = { notesShare: { "acme/en": 1 } };
+    await world.clock.advance(61_000);
+    rig.model = ({ json }) =>
+      JSON.stringify(json).includes("Reference notes")
+        ? { text: "In 1789" }
+        : { text: "In 1790", firstByteMs: 17_000 };
+    rig.judge = () => ({ text: '{"verdict":"reject"}', firstByteMs: 8_000 });
+    await world.ask(FARTHER, { key: key({ augment: true }) });
+    await world.clock.advance(29_000);
+    expect(world.reported.labels).toMatchObject([{ source: "judge", correct: 0, plain: 0 }]);
   });
 
   test("that rules find different count as nothing gained", async () => {

@@ -179,7 +179,7 @@ describe("a judge that fails gives no label, and the user notices nothing", () =
     const { labels, counts, world } = await judged(() => script);
     expect(labels).toEqual([]);
     expect(counts).toMatchObject({ unsure: 1, reasons: { [why]: 1 } });
-    expect(world.isolate.examinations.running).toBe(0);
+    expect(world.isolate.examinations.running(world.clock.now())).toBe(0);
   });
 
   test("one that fails in one order only is no judge either", async () => {
