@@ -13,7 +13,7 @@ interface Entry {
 }
 
 /** The group of phrases that hide the words they are made of: "how many" is no "many". */
-export const NEUTRAL = "";
+const NEUTRAL = "";
 const SHORTEST_STEM = 2;
 const LONGEST_STEM = 14;
 
