@@ -211,6 +211,11 @@ class Pass {
     const earlier = entry.observations.find(([, , , decision]) => decision === label.expId);
     if (earlier && AUTHORITY[earlier[4]] > AUTHORITY[label.source]) return;
     if (earlier && earlier[4] === label.source && earlier[1] === label.correct) return;
+    const saidSoBefore = entry.observations.some(
+      ([, , , decision, , more]) =>
+        more?.by !== undefined && more.by === label.by && decision !== label.expId,
+    );
+    if (saidSoBefore) return;
     const observation = observationOf(label, distance, this.#slices.stamp(entry));
     const observations = [
       ...entry.observations.filter((other) => other !== earlier),

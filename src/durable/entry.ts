@@ -15,7 +15,7 @@ export type Observation = readonly [
 
 export interface ObservationDetail extends Pick<
   Label,
-  "match" | "scorer" | "reuse" | "samplingProbability"
+  "match" | "scorer" | "reuse" | "samplingProbability" | "by"
 > {
   /** Run of the slice's change test in which it came (slice-record.ts); left out: 0. */
   readonly stamp?: number;
@@ -43,11 +43,12 @@ export interface Entry extends RowKey {
 }
 
 export function observationOf(label: Label, distance: number, stamp: number): Observation {
-  const { match, scorer, reuse, samplingProbability } = label;
+  const { match, scorer, reuse, samplingProbability, by } = label;
   const more: ObservationDetail = {
     ...(match !== undefined && scorer !== undefined && { match, scorer }),
     ...(reuse !== undefined && { reuse }),
     ...(samplingProbability !== undefined && { samplingProbability }),
+    ...(by !== undefined && { by }),
     ...(stamp > 0 && { stamp }),
   };
   const known = [distance, label.correct, label.weight, label.expId, label.source] as const;

@@ -9,7 +9,7 @@ export interface TrainerPack {
   readonly packId: string;
   readonly experiences: readonly Experience[];
   readonly outcomes: readonly Outcome[];
-  readonly labels: readonly Omit<Label, "comment">[];
+  readonly labels: readonly Omit<Label, "comment" | "by">[];
 }
 
 export interface TrainerLease {

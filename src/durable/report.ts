@@ -75,6 +75,8 @@ export interface Label {
    */
   readonly samplingProbability?: number;
   readonly comment?: string;
+  /** Who asked again, told apart for this row alone: one person is one complaint, whichever isolates hear it. */
+  readonly by?: number;
   /** The decision's part in the trial of notes. */
   readonly notes?: NotesArm;
   /** Of an answer with notes: whether the model's answer to the same request without them is acceptable. */

@@ -1,5 +1,6 @@
 // Whoever asks the same thing again at once was not content with the answer. Kept in isolate memory only, for minutes, by
 // tenant and person: nothing of it is stored or sent but the label.
+import { fingerprintOf } from "../../durable/fingerprint.ts";
 import { checkGuards } from "../../policy/cache/guards.ts";
 import { languageOf } from "../../policy/cache/language.ts";
 import { type LabelledRow } from "./row-match.ts";
@@ -37,7 +38,8 @@ export interface Asker {
 
 export function askerOf(tenant: string, keyId: string, user: unknown): Asker {
   return typeof user === "string" && user !== ""
-    ? { id: `${tenant}|user|${user}`, isPerson: true }
+    ? // Names may be of any length, and are nobody's business here.
+      { id: `${tenant}|user|${fingerprintOf(user)}`, isPerson: true }
     : { id: `${tenant}|key|${keyId}`, isPerson: false };
 }
 

@@ -1,4 +1,5 @@
 // What users say by asking again: a negative label for what they got, and an answer that does not come from the same row.
+import { fingerprintOf } from "../../durable/fingerprint.ts";
 import { type Life } from "../gateway.ts";
 import { type Ask, type Asker } from "./asked-again.ts";
 import { labelledRow } from "./row-match.ts";
@@ -64,6 +65,7 @@ function complain(
       correct: 0,
       weight: WEIGHT,
       ...earlier.row,
+      ...(earlier.row && { by: fingerprintOf(`${asker.id}|${about}`) }),
     },
   });
   ports.waitUntil(desk.flushSoon(link, ports.now, ports.wait));

@@ -132,6 +132,20 @@ describe("labels", () => {
     expect(rig.core.state.value.dropped).toEqual({ "invalid label": 1 });
   });
 
+  it("of one person who asks again count once for a row, whichever isolates hear of it", async () => {
+    const rig = await rigWithRow();
+    const again = (expId: string, by: number) =>
+      reportOf({ labels: [labelOf(expId, { source: "regenerate", correct: 0, by })] });
+    rig.core.report(again("d1", 7));
+    rig.core.report(again("d2", 7));
+    await rig.core.work();
+    expect(JSON.parse(rowOf(rig, "a").observations)).toHaveLength(1);
+    expect(rowOf(rig, "a").quarantined).toBe(0);
+    rig.core.report(again("d3", 8));
+    await rig.core.work();
+    expect(rowOf(rig, "a").quarantined).toBe(1);
+  });
+
   it("quarantine a row after two independent regenerates, and a person lifts it", async () => {
     const rig = await rigWithRow();
     const again = (expId: string) =>

@@ -43,6 +43,7 @@ describe("the same question again", () => {
         correct: 0,
         weight: 0.7,
         rowId: rig.reported.inserts[0]!.id,
+        by: expect.any(Number),
         distance: expect.closeTo(Math.sqrt(0.06), 3),
       },
     ]);
@@ -110,6 +111,12 @@ describe("the same question again", () => {
     await ask("Name the capital of France", bob);
     const [first, second, ...others] = await labels();
     expect([second!.rowId, others]).toEqual([first!.rowId, []]);
+    // Another isolate knows nothing of all this: the region tells people apart.
+    const { ask: elsewhere, labels: heardThere } = await world();
+    await elsewhere(REPHRASED, ann);
+    await elsewhere(REPHRASED, ann);
+    const [again] = await heardThere();
+    expect([first!.by, first!.by === second!.by]).toEqual([again!.by, false]);
   });
 
   test("of a client that repeats what it lost on the way is no complaint", async () => {
@@ -221,5 +228,7 @@ describe("what is remembered", () => {
     expect(askerOf("t", "ann", undefined).id).not.toBe(askerOf("t", "k", "ann").id);
     expect(askerOf("t", "k", "ann").id).not.toBe(askerOf("u", "k", "ann").id);
     expect(askerOf("t", "k", "")).toEqual({ id: "t|key|k", isPerson: false });
+    // A thousand askers with names of a megabyte would fill an isolate.
+    expect(askerOf("t", "k", "ann".repeat(100_000)).id.length).toBeLessThan(40);
   });
 });
