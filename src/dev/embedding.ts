@@ -1,10 +1,9 @@
-// The built-in embedder: hashed words and character n-grams, no weights to load, any language, the same vector on every
-// machine. It sees spelling, not meaning: a rephrasing that shares no words with the original is far away from it.
+// velo/hash-ngram-768, an embedder to compare with and to test by: hashed words and character n-grams, no weights to load, any
+// language, the same vector on every machine. It sees spelling, not meaning: a rephrasing that shares no words with the original is far away from it.
 import { COMMON_WEIGHTS } from "../policy/embedding/common-words.ts";
 import { mix, norm } from "./vector-math.ts";
 
-export const HASH_MODEL = "velo/hash-ngram-768";
-export const HASH_DIMENSIONS = 768;
+const HASH_DIMENSIONS = 768;
 
 /** Energy of the n-grams of a word, relative to that of the word as a whole. */
 const NGRAM_ENERGY = 4;

@@ -12,8 +12,7 @@ export const BUILT_IN_EMBEDDER: EmbedderProfile = embedderProfile(SUBWORD_MODEL)
 let opened: BuiltInEmbedder | undefined;
 
 /** One for the process. Throws when its file is missing or damaged. */
-export const builtInEmbedder = (): BuiltInEmbedder =>
-  (opened ??= unpackEmbedder(readFileSync(FILE)));
+const builtInEmbedder = (): BuiltInEmbedder => (opened ??= unpackEmbedder(readFileSync(FILE)));
 
 /** Unit vector of a text; all zeros for one without letters or digits. */
 export const builtInEmbed = (text: string): Float32Array => builtInEmbedder().embed(text);
