@@ -32,7 +32,7 @@ interface Known extends SliceKey {
   readonly prior: ReturnType<typeof priorOf>;
 }
 
-/** Replies and the dashboard name at most so many slices. */
+/** What only costs money is told of so many slices at most. What keeps wrong answers from being served is never left out. */
 const MAX_OFF = 5_000;
 const MAX_ORDERS = 1_000;
 const MAX_VIEWS = 100;
@@ -71,19 +71,21 @@ export class SliceBook {
     readonly notesShare?: Readonly<Record<string, number>>;
   } {
     const off: string[] = [];
-    const orders: [string, SliceOrders][] = [];
+    const reaches: [string, SliceOrders][] = [];
+    const shares: [string, SliceOrders][] = [];
     for (const [slice, { record }] of this.#known) {
       if (isClosed(record, now)) off.push(slice);
       const order = ordersOf(onAxis(record, serving.scorer));
-      if (order.reach !== undefined || order.examine !== YOUNG_SLICE.examine)
-        orders.push([slice, order]);
+      if (order.reach !== undefined) reaches.push([slice, order]);
+      else if (order.examine !== YOUNG_SLICE.examine) shares.push([slice, order]);
     }
+    const orders = [...reaches, ...shares.slice(-MAX_ORDERS)];
     const paused = this.accounts.paused(now);
     const unpaying = this.accounts.lookUpsOff(now);
     const notes = this.accounts.notesOrders(now);
     return {
-      ...(off.length > 0 && { slicesOff: off.slice(-MAX_OFF) }),
-      ...(orders.length > 0 && { slices: Object.fromEntries(orders.slice(-MAX_ORDERS)) }),
+      ...(off.length > 0 && { slicesOff: off }),
+      ...(orders.length > 0 && { slices: Object.fromEntries(orders) }),
       ...(paused.length > 0 && { labelsPaused: paused }),
       ...(unpaying.length > 0 && { lookUpsOff: unpaying.slice(-MAX_OFF) }),
       ...(notes.off.length > 0 && { notesOff: notes.off.slice(-MAX_OFF) }),

@@ -1,6 +1,7 @@
 // A slice's record as isolates and the dashboard see it, through the region object.
 import { describe, expect, it } from "vitest";
 import { type Label } from "../../../src/durable/report.ts";
+import { NEW_SLICE, type SliceRecord } from "../../../src/durable/slice-record.ts";
 import { newRig } from "../../support/node-rig.ts";
 import { insertOf, outcomeOf, reportOf, type Rig, useOf } from "../../support/region-rig.ts";
 
@@ -134,6 +135,22 @@ describe("closing and opening", () => {
     expect(sliceOf(rig).why).toMatch(/of the hits are wrong, 2.0 % are accepted/);
     rig.restart();
     expect(ordersOf(rig).off).toEqual(["t1/en"]);
+  });
+
+  it("closed slices and reaches are told of all slices, however many there are", () => {
+    const rig = newRig();
+    const put = (tenant: string, head: Partial<SliceRecord>) =>
+      rig.rows(
+        "INSERT INTO slice (tenant, lang, head, pool) VALUES (?, 'en', ?, '[]')",
+        tenant,
+        JSON.stringify({ ...NEW_SLICE, ...head }),
+      );
+    put("first", { reach: 0.1, closed: { why: "", at: rig.now } });
+    for (let i = 0; i < 5_100; i++) put(`t${i}`, { labels: 400, closed: { why: "", at: rig.now } });
+    rig.restart();
+    const { slices, slicesOff } = rig.core.sync(0);
+    expect(slices!["first/en"]).toEqual({ reach: 0.1, examine: 0.05 });
+    expect(slicesOff).toHaveLength(5_101);
   });
 
   it("users' complaints close it too", async () => {
