@@ -25,6 +25,8 @@ const MAX_DIRTY = 2_000;
 const MAX_TOMBSTONES = 1_000;
 /** Until then every isolate has refreshed its copy and the index shows the change. */
 export const TOMBSTONE_MS = 600_000;
+/** For as long as the index has not been told (index-queue.ts). */
+const UNTOLD = Number.MAX_SAFE_INTEGER;
 /** Whose word on a decision replaces whose. */
 const AUTHORITY: Record<Label["source"], number> = {
   regenerate: 0,
@@ -138,7 +140,9 @@ class Pass {
   finish(applied: number, now: number): RegionState {
     const isUntold = (key: RowKey): boolean => this.#dirty.has(keyOf(key));
     const alive = this.#state.tombstones
-      .map((other) => (isUntold(other) ? { ...other, until: now + TOMBSTONE_MS } : other))
+      .map((other) =>
+        isUntold(other) ? other : { ...other, until: Math.min(other.until, now + TOMBSTONE_MS) },
+      )
       .filter(({ until }) => until > now);
     const tombstones = newest(alive, MAX_TOMBSTONES, isUntold);
     const stopped = new Set(tombstones.map(keyOf));
@@ -236,7 +240,7 @@ class Pass {
     const isBack = label.source === "human" && label.correct === 1;
     if (!isBack && !isOut) return;
     const tombstones = this.#state.tombstones.filter((other) => !isSameRow(other, key));
-    if (isOut) tombstones.push({ ...key, upTo: entry.createdAt, until: now + TOMBSTONE_MS });
+    if (isOut) tombstones.push({ ...key, upTo: entry.createdAt, until: UNTOLD });
     this.#state = { ...this.#state, tombstones };
   }
 
