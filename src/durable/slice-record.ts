@@ -30,7 +30,7 @@ export interface SliceRecord {
   readonly withheld: Judged;
   /** Users who said so themselves that their hit was wrong. */
   readonly complaints: number;
-  /** Labels since counting began, and at how many the prior is estimated again. */
+  /** Fairly chosen labels since counting began, and at how many the prior is estimated again. */
   readonly labels: number;
   readonly refreshAt: number;
   /** Change test: ln of its statistic, number of its runs, and the run in which the last drift began. */
@@ -110,7 +110,9 @@ export function withLabel(record: SliceRecord, pool: Pooled[], event: LabelEvent
   let next = earlier ? counted(record, earlier, -1) : record;
   next = counted(next, observation, 1);
   addToPool(pool, event);
-  return { ...surprised(next, event), labels: next.labels + 1 };
+  // Who speaks up, or changes a word, says nothing of how well the slice is known.
+  const isNew = earlier === undefined && observation[5]?.samplingProbability !== undefined;
+  return { ...surprised(next, event), labels: next.labels + (isNew ? 1 : 0) };
 }
 
 function counted(record: SliceRecord, observation: Observation, count: 1 | -1): SliceRecord {

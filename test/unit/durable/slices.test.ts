@@ -119,6 +119,9 @@ describe("what is counted", () => {
 
   it("words that came by themselves are no fair sample: they count as complaints", async () => {
     const rig = await rigWithRows();
+    // However many there are, the slice is as little known as before, and examined as often.
+    await hear(rig, labels(450, 1, { source: "feedback" }).map(spoken));
+    expect(sliceOf(rig)).toMatchObject({ state: "young", examine: 0.05 });
     await hear(rig, [spoken(labelOf(0, { source: "regenerate" }))]);
     expect(sliceOf(rig)).toMatchObject({ labels: 0, complaints: 1, wrongPerHit: { mean: null } });
   });
