@@ -12,7 +12,7 @@ import { newRig } from "../../support/node-rig.ts";
 import { PowerCut, PowerCutDisk } from "../../support/power-cut-disk.ts";
 import { Crash, experienceOf, Fault, reportOf } from "../../support/region-rig.ts";
 
-const SEEDS = Number(process.env["VELO_SEEDS"] ?? 300);
+const SEEDS = Number(process.env["VELO_SEEDS"] ?? 150);
 
 type Variant = "whole" | "ack before checkpoint" | "delete on pull" | "no dedupe" | "no batch id";
 

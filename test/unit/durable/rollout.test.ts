@@ -22,7 +22,7 @@ import { type Conduct, simulatedOutcome, versionFor } from "../../support/policy
 import { outcomeOf, reportOf } from "../../support/region-rig.ts";
 
 const SEED = Number(process.env["SEED"] ?? 20_261_121);
-const SEEDS = Number(process.env["VELO_SEEDS"] ?? 1_000);
+const SEEDS = Number(process.env["VELO_SEEDS"] ?? 300);
 console.log(`rollout: seed ${SEED}, ${SEEDS} seeds`);
 
 /** Few decisions and no waiting: what a stage does and not how long it takes. */

@@ -192,13 +192,13 @@ test("the pooled prior is nine tenths of what rows have shown", () => {
 /** Rows with hidden thresholds; each request asks one of them at a random cosine and is served or labelled. */
 function simulate(seed: number): { wrong: number; served: number; requests: number } {
   const random = new Random(seed);
-  const rows = Array.from({ length: 25 }, () => ({
+  const rows = Array.from({ length: 10 }, () => ({
     t: 0.7 + 0.25 * random.uniform(),
     gamma: 20 + 40 * random.uniform(),
     labels: [] as LabelledReuse[],
     evidence: flat(0, 0) as Evidence,
   }));
-  const total = { wrong: 0, served: 0, requests: 2500 };
+  const total = { wrong: 0, served: 0, requests: 1000 };
   for (let i = 0; i < total.requests; i++) {
     const row = rows[Math.floor(random.uniform() * rows.length)]!;
     const distance = 0.9 * random.uniform();
@@ -219,15 +219,19 @@ function simulate(seed: number): { wrong: number; served: number; requests: numb
   return total;
 }
 
-test.each([1, 2, 3])(
-  "wrong answers stay inside the budget in a simulated region, seed %i",
-  (seed) => {
-    const { wrong, served, requests } = simulate(seed);
-    const { deltaRequest } = limits;
-    const threeErrors = 3 * Math.sqrt((deltaRequest * (1 - deltaRequest)) / requests);
-    console.log(`seed ${seed}: ${served} of ${requests} served, ${wrong} wrong`);
-    expect(wrong / requests).toBeLessThanOrEqual(deltaRequest + threeErrors);
-    // An empty cache would keep the budget as well.
-    expect(served / requests).toBeGreaterThan(0.05);
-  },
-);
+test("wrong answers stay inside the budget in simulated regions, seeds 1 to 3", () => {
+  const runs = [1, 2, 3].map(simulate);
+  const sum = (of: (run: ReturnType<typeof simulate>) => number) =>
+    runs.reduce((total, run) => total + of(run), 0);
+  const [wrong, served, requests] = [
+    sum((r) => r.wrong),
+    sum((r) => r.served),
+    sum((r) => r.requests),
+  ];
+  console.log(`seeds 1 to 3: ${served} of ${requests} served, ${wrong} wrong`);
+  const bound = (delta: number, n: number) => delta + 3 * Math.sqrt((delta * (1 - delta)) / n);
+  expect(wrong / requests).toBeLessThanOrEqual(bound(limits.deltaRequest, requests));
+  expect(wrong / served).toBeLessThanOrEqual(bound(limits.deltaHit, served));
+  // An empty cache would keep the budget as well.
+  expect(served / requests).toBeGreaterThan(0.05);
+});
