@@ -65,6 +65,8 @@ interface Finding {
 
 /** Likeness from which a difference on one side only is certain. Chosen on the calibration halves. */
 const NEAR = 0.6;
+/** The same for a number or a measure on one side only: others rarely explain it. */
+const COUNTED = 0.5;
 /** Likeness from which an exchanged word is certain. */
 const AKIN = 0.3;
 
@@ -98,10 +100,10 @@ export function findingsOf(a: Reading, b: Reading): readonly Finding[] {
   const oneSided = numberConflict(a.numbers, b.numbers);
   // Stories count what others number: "the second child" is "her other child".
   const isOrdinal = isTold && oneSided?.startsWith("#") === true;
-  add("number", "number", oneSided, (isNear || isTold) && !isOrdinal);
+  add("number", "number", oneSided, (alike >= COUNTED || isTold) && !isOrdinal);
   add("date", "date", monthsConflict(a.names, b.names), true);
   add("unit", "unit", unitConflict(a, b), true);
-  add("unit", "unit", oneEach(a.measures, b.measures), isNear);
+  add("unit", "unit", oneEach(a.measures, b.measures), alike >= COUNTED);
   add("polarity", "negation", negationConflict(a.polarity, b.polarity), isNear);
   add("polarity", "opposites", oppositesConflict(a.polarity, b.polarity), isAkin);
   add("polarity", "opposites", antonymsConflict(a.antonyms, b.antonyms), isAkin);

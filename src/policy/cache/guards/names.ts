@@ -190,8 +190,16 @@ function unmentioned(a: Names, b: Names): readonly string[] {
 function areSpelledAlike(a: string, b: string): boolean {
   const longer = Math.max(a.length, b.length);
   const needed = Math.max(4, Math.ceil(0.6 * longer));
-  return Math.min(a.length, b.length) >= needed && a.slice(0, needed) === b.slice(0, needed);
+  if (Math.min(a.length, b.length) < needed || a.slice(0, needed) !== b.slice(0, needed))
+    return false;
+  if (!/^[а-яё]/.test(a)) return true;
+  let common = needed;
+  while (common < a.length && a[common] === b[common]) common++;
+  // Cases end in vowels and a few consonants, adjectives hold -ск-: австрал(ия) is not австр(ия).
+  return [a.slice(common), b.slice(common)].every((end) => RUSSIAN_TAIL.test(end));
 }
+
+const RUSSIAN_TAIL = /^(?:[аеёиоуыэюяйьмхвг]{0,4}|.{0,3}ск[а-яё]{0,4})$/;
 
 /** "FRA" and "Frankfurt", "CEO" and "chief". */
 function isShortFor(short: string, long: string): boolean {

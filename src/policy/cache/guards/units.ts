@@ -38,11 +38,16 @@ celsius: celsius centigrade 摄氏 摄氏度 цельсия цельсию
 fahrenheit: fahrenheit 华氏 华氏度 фаренгейта фаренгейту
 kelvin: kelvin kelvins кельвин кельвина кельвинов кельвинах 开尔文
 bit: bit bits бит бита битов
+kilobit: kbit kbits kilobit kilobits
+megabit: mbit mbits megabit megabits мегабит мегабита
+gigabit: gbit gbits gigabit gigabits гигабит гигабита
 byte: b byte bytes octet octets байт байта байтов
 kb: kb kilobyte kilobytes килобайт килобайте килобайта 千字节
 kibibyte: kib kibibyte kibibytes kibioctet kio
-mb: mb mib megabyte megabytes мегабайт мегабайта
-gb: gb gib gigabyte gigabytes гигабайт гигабайта гб
+mb: mb megabyte megabytes мегабайт мегабайта
+mebibyte: mib mebibyte mebibytes
+gibibyte: gib gibibyte gibibytes
+gb: gb gigabyte gigabytes гигабайт гигабайта гб
 tb: tb tib terabyte terabytes
 dollar: $ usd dollar dollars dólar dólares доллар доллара долларов 美元 刀
 cent: cent cents
@@ -61,9 +66,13 @@ lira: lira lire лира лир
 real: brl reais
 bitcoin: btc bitcoin
 calorie: kcal calorie calories kalorie kalorien caloría calorías калория калорий калории 卡路里 千卡 大卡
-joule: kj joule joules джоуль 千焦
-watt: w watt watts вт ватт
-kw: kw kilowatt kilowatts
+joule: joule joules джоуль julios 焦耳
+kj: kj kilojoule kilojoules килоджоуль kilojulios 千焦
+mj: mj megajoule megajoules мегаджоуль megajulios 兆焦
+watt: w watt watts вт ватт 瓦 瓦特
+kw: kw kilowatt kilowatts киловатт kilovatios 千瓦
+kwh: kwh kilowattstunde kilowattstunden 千瓦时 度电
+megawatt: mw megawatt megawatts мегаватт megavatios
 mph: mph
 am: am
 pm: pm`;
@@ -99,14 +108,27 @@ export function rateOf(word: string, next: string | undefined): string | undefin
   return unit === undefined ? undefined : `per ${unit}`;
 }
 
+/** A Russian word's case and number, from the longest ending on. */
+const RUSSIAN_ENDING = /(?:ами|ями|ах|ях|ов|ев|ам|ям|ой|ом|ем|ей|ью|и|ы|а|я|у|ю|е|ь)$/;
+
+/** Russian spellings without their endings, where that leaves something that tells units apart. */
+const RUSSIAN_STEMS: ReadonlyMap<string, string> = new Map(
+  [...SPELLINGS]
+    .filter(([spelling]) => /^[а-яё]{4,}$/.test(spelling))
+    .map(([spelling, unit]) => [spelling.replace(RUSSIAN_ENDING, ""), unit]),
+);
+
 /** The unit a word names, when it stands beside a number. */
 export function unitOf(lower: string): string | undefined {
-  return SPELLINGS.get(lower);
+  const unit = SPELLINGS.get(lower);
+  if (unit !== undefined || !/^[а-яё]{4,}$/.test(lower)) return unit;
+  const stem = lower.replace(RUSSIAN_ENDING, "");
+  return stem.length >= 3 ? RUSSIAN_STEMS.get(stem) : undefined;
 }
 
 /** The unit a word names anywhere in a text: "in miles". One-letter spellings and times are left out. */
 export function standaloneUnitOf(lower: string): string | undefined {
-  const unit = SPELLINGS.get(lower);
+  const unit = unitOf(lower);
   const isLoose = lower.length === 1 && /[a-z\p{Script=Han}]/u.test(lower);
   return unit === undefined || isLoose || TIMES.has(unit) ? undefined : unit;
 }

@@ -61,6 +61,20 @@ const TRAPS: readonly (readonly [string, string, string, string])[] = [
     "Combien coûtent 3 billets en euros ?",
     "Combien coûtent 3 billets en francs ?",
   ],
+  [
+    "unit",
+    "the same number of another unit, converted back",
+    "How many kilowatts are 5 megajoules a second?",
+    "Convert 5 kilowatts to megajoules a second",
+  ],
+  ["unit", "bits, not bytes", "Is 100 megabits a lot?", "Is 100 megabytes a lot?"],
+  ["unit", "cases of a Russian unit", "Дом на 5 сотках в гектарах?", "Дом на 5 сотках в акрах?"],
+  [
+    "entity",
+    "Russian names that begin alike",
+    "Какой город является столицей Австралии?",
+    "Какой город является столицей Австрии?",
+  ],
   // Polarity
   ["polarity", "negated", "Welche Pilze darf man essen?", "Welche Pilze darf man nicht essen?"],
   [
