@@ -7,6 +7,7 @@ import { type Entry, type Observation } from "./entry.ts";
 import { alphaOf, type Reading, reuseOf, toldOf } from "./evidence.ts";
 import { type Batch } from "./ledger.ts";
 import { type RegionState } from "./region-state.ts";
+import { type ReportReply } from "./report.ts";
 import { type SqlStore } from "./rows.ts";
 import {
   isClosed,
@@ -36,11 +37,19 @@ interface Known extends SliceKey {
 const MAX_OFF = 5_000;
 const MAX_ORDERS = 1_000;
 const MAX_VIEWS = 100;
+const TOLD_MS = 1_000;
+
+type Orders = Pick<
+  ReportReply,
+  "slicesOff" | "slices" | "labelsPaused" | "lookUpsOff" | "notesOff" | "notesShare"
+>;
 
 export class SliceBook {
   readonly accounts: Accounts;
   readonly #store: SqlStore;
   readonly #known = new Map<string, Known>();
+  /** Until the next pass. */
+  #told: { readonly at: number; readonly orders: Orders } | null = null;
 
   constructor(store: SqlStore) {
     this.#store = store;
@@ -58,18 +67,16 @@ export class SliceBook {
     return readingOf(this.#known.get(sliceOf(slice.tenant, slice.lang)), serving);
   }
 
-  /** For a reply; without the fields that say nothing. */
-  orders(
-    now: number,
-    serving: Serving,
-  ): {
-    readonly slicesOff?: readonly string[];
-    readonly slices?: Readonly<Record<string, SliceOrders>>;
-    readonly labelsPaused?: readonly string[];
-    readonly lookUpsOff?: readonly string[];
-    readonly notesOff?: readonly string[];
-    readonly notesShare?: Readonly<Record<string, number>>;
-  } {
+  /** For a reply; without the fields that say nothing. A second old at most: there may be hundreds of replies in it. */
+  orders(now: number, serving: Serving): Orders {
+    const told = this.#told;
+    if (told !== null && now >= told.at && now < told.at + TOLD_MS) return told.orders;
+    const orders = this.#ordersAt(now, serving);
+    this.#told = { at: now, orders };
+    return orders;
+  }
+
+  #ordersAt(now: number, serving: Serving): Orders {
     const off: string[] = [];
     const reaches: [string, SliceOrders][] = [];
     const shares: [string, SliceOrders][] = [];
@@ -108,6 +115,7 @@ export class SliceBook {
   }
 
   begin(): SlicePass {
+    this.#told = null;
     return new SlicePass(this.#store, this.#known, this.accounts.begin());
   }
 }
