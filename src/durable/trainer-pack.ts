@@ -105,15 +105,11 @@ export function readExperience(value: unknown): Experience | null {
     isDistribution(e.probs) &&
     isCount(e.action) &&
     e.action < e.probs.length &&
-    isNumber(e.mu) &&
-    e.mu > 0 &&
-    e.mu <= 1 &&
+    isProbability(e.mu) &&
     SUBS.has(e.sub) &&
     typeof e.share === "boolean" &&
     (e.nearest === undefined || isNumber(e.nearest)) &&
-    Array.isArray(e.usedRows) &&
-    e.usedRows.length <= MAX_ROWS &&
-    e.usedRows.every(isId);
+    isRows(e.usedRows);
   return good ? only(value as unknown as Experience, EXPERIENCE_FIELDS) : null;
 }
 
@@ -127,6 +123,7 @@ export function readOutcome(value: unknown): Outcome | null {
     [o.costUsd, o.savedUsd, o.overheadUsd].every(isNumber) &&
     (o.lookUpUsd === undefined || isNumber(o.lookUpUsd)) &&
     (o.lang === undefined || isId(o.lang)) &&
+    (o.notes === undefined || isNotesArm(o.notes)) &&
     isRecord(o.parts) &&
     Object.keys(o.parts).length <= MAX_PARTS &&
     Object.keys(o.parts).every(isId) &&
@@ -147,8 +144,10 @@ export function readLabel(value: unknown): TrainerLabel | null {
     (l.scorer === undefined || isId(l.scorer)) &&
     (l.reuse === undefined || REUSES.has(l.reuse)) &&
     [l.distance, l.match, l.costUsd].every((x) => x === undefined || isNumber(x)) &&
-    (l.samplingProbability === undefined ||
-      (isNumber(l.samplingProbability) && l.samplingProbability > 0 && l.samplingProbability <= 1));
+    (l.samplingProbability === undefined || isProbability(l.samplingProbability)) &&
+    (l.notes === undefined || isNotesArm(l.notes)) &&
+    (l.plain === undefined || l.plain === 0 || l.plain === 1) &&
+    (l.noteRows === undefined || isRows(l.noteRows));
   return good ? only(value as unknown as TrainerLabel, LABEL_FIELDS) : null;
 }
 
@@ -180,6 +179,14 @@ const isShortText = (value: unknown, most: number): value is string =>
 const isId = (value: unknown): value is string => isShortText(value, 200) && value !== "";
 const isNumbers = (value: unknown, length: number): value is readonly number[] =>
   Array.isArray(value) && value.length === length && value.every(isNumber);
+const isProbability = (value: unknown): boolean => isNumber(value) && value > 0 && value <= 1;
+const isRows = (value: unknown): boolean =>
+  Array.isArray(value) && value.length <= MAX_ROWS && value.every(isId);
+const isNotesArm = (value: unknown): boolean =>
+  isRecord(value) &&
+  (value["arm"] === "B" || value["arm"] === "C") &&
+  isProbability(value["probability"]) &&
+  isId(value["lang"]);
 
 /** base64 of exactly `bytes` bytes, or empty: the embedding was not available. */
 const isBase64 = (value: unknown, bytes: number): boolean =>

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type TrainerLease, type TrainerPack } from "../../../src/durable/leases.ts";
-import { type Experience } from "../../../src/policy/experience.ts";
+import { type Label } from "../../../src/durable/report.ts";
+import { type Experience, type NotesArm } from "../../../src/policy/experience.ts";
 import { type PackSource, type PullOptions, Puller } from "../../../src/trainer-node/pull.ts";
 import { experienceOf, outcomeOf } from "../../support/region-rig.ts";
 
@@ -193,6 +194,43 @@ describe("pulling", () => {
     // The pack is done with: it would be as bad the next time.
     await saved(puller);
     expect(source.calls.at(-1)).toBe("ack token-1 1-1 2-2");
+  });
+
+  it("leaves out outcomes and labels whose part in the trial of notes is none", async () => {
+    const arm = { arm: "C", probability: 0.5, lang: "en" };
+    const arms = [
+      arm,
+      { ...arm, arm: "D" },
+      { ...arm, probability: 0 },
+      { ...arm, lang: "x".repeat(201) },
+      "C",
+    ];
+    const label = {
+      labelId: "l",
+      expId: "e",
+      tenant: "t1",
+      source: "judge",
+      correct: 1,
+      weight: 1,
+    };
+    const parts = [
+      ...arms.map((notes) => ({ notes })),
+      { plain: 0, noteRows: ["r1"] },
+      { plain: 2 },
+      { noteRows: "r1" },
+      { noteRows: Array.from({ length: 101 }, () => "r1") },
+    ];
+    const pack = packOf("1-1", ["a"], {
+      outcomes: arms.map((notes, i) => outcomeOf(`o${i}`, { notes: notes as NotesArm })),
+      labels: parts.map((part, i) =>
+        Object.assign({ ...label, labelId: `l${i}` }, part),
+      ) as Label[],
+    });
+    const puller = pullerOf([new ScriptedSource("eu/0", [pack])]);
+    const batch = await puller.next();
+    expect(batch?.outcomes.map(({ expId }) => expId)).toEqual(["o0"]);
+    expect(batch?.labels.map(({ labelId }) => labelId)).toEqual(["l0", "l5"]);
+    expect(puller.counts.rejected).toBe(4 + 4 + 3);
   });
 
   it("leaves a place that fails alone, longer each time, and goes on with the others", async () => {
