@@ -33,6 +33,8 @@ export interface ReembeddingParts {
   readonly objects: ObjectStore;
   readonly settings: ReembeddingSettings;
   readonly now: () => number;
+  /** Applies what was reported and is not in the book yet. */
+  readonly catchUp: () => void;
   /** Takes rows in as from any isolate, and into the book. */
   readonly take: (batchId: string, inserts: readonly EntryInsert[]) => void;
   /** For inside a commit: these rows go, with answers that nobody else needs. */
@@ -131,9 +133,11 @@ export class Reembedding {
     const isLeased = (key: RowKey) =>
       lease.rows.has(keyOf(key)) && lease.rows.get(keyOf(key)) === book.get(key)?.createdAt;
     const isAlive = (key: RowKey) => isLeased(key) && !this.#isDoomed(key);
+    // A row that is called wrong meanwhile would come into the new space without that record.
+    const isGood = (key: RowKey) => isAlive(key) && isUnblamed(book.get(key));
     this.#commit((state) => withMoney(state, costUsd, now()));
 
-    const wanted = moves.filter((move) => isAlive(move) && move.insert.tenant === move.tenant);
+    const wanted = moves.filter((move) => isGood(move) && move.insert.tenant === move.tenant);
     this.#commit((state) => ({
       ...state,
       pending: [...without(state, wanted), ...wanted.map(pendingOf)],
@@ -150,8 +154,9 @@ export class Reembedding {
       );
       written.push(...chunk.filter((_, j) => done[j]!.status === "fulfilled"));
     }
-    // What was purged or evicted while its answer was being written stays out.
-    const alive = written.filter(isAlive);
+    // What was purged, evicted or called wrong while its answer was being written stays out.
+    this.#parts.catchUp();
+    const alive = written.filter(isGood);
     this.#drop(written.filter((move) => !alive.includes(move)));
     take(
       `move-${token}`,
@@ -219,8 +224,7 @@ export class Reembedding {
   #isMovable(entry: Entry): boolean {
     return (
       entry.embedder !== "" &&
-      !entry.quarantined &&
-      entry.observations.every(([, correct]) => correct === 1) &&
+      isUnblamed(entry) &&
       entry.expiresAt > this.#parts.now() + MIN_LIFE_MS &&
       (this.#attempts.get(keyOf(entry)) ?? 0) < MAX_ATTEMPTS
     );
@@ -312,6 +316,9 @@ function formerIds(former: Entry | null, id: string): readonly string[] {
   const ids = former === null ? [] : [former.id, ...former.movedFrom];
   return ids.filter((other) => other !== id).slice(0, MAX_FORMER_IDS);
 }
+
+const isUnblamed = (entry: Entry | null): boolean =>
+  entry?.quarantined === false && entry.observations.every(([, correct]) => correct === 1);
 
 const keyOf = ({ tenant, id }: RowKey): string => `${tenant}\n${id}`;
 

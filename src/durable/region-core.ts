@@ -112,6 +112,7 @@ export class RegionCore {
       objects,
       settings: settings.reembedding,
       now,
+      catchUp: () => this.#apply(),
       take: (batchId, inserts) => this.#take(batchId, inserts),
       doom: withDoomed,
     });

@@ -92,7 +92,8 @@ async function prepare(
     gone: gone.map(({ tenant, id }) => ({ tenant, id })),
     costUsd:
       tokens * ports.embedder.usdPerToken +
-      rows.length * PRICES.storeRead +
+      // Each answer is read, and its new key looked up before anything is written there.
+      (rows.length + moves.length) * PRICES.storeRead +
       moves.length * (PRICES.storeWrite + ROWS_WRITTEN * PRICES.objectRowWritten),
   };
 }

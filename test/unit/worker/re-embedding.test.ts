@@ -306,6 +306,42 @@ describe("the job", () => {
     expect(await scene.ask(CAPITAL)).toMatch(/^MISS/);
   });
 
+  test.each(["while it is embedded", "while its answer is written"])(
+    "a row that is called wrong %s is not moved",
+    async (when) => {
+      const scene = await cached();
+      const [{ id } = { id: "" }] = scene.rig.rows<{ id: string }>(
+        "SELECT id FROM entry WHERE uses = 2",
+      );
+      scene.switchTo("embedder/b");
+      const label = {
+        labelId: "l",
+        expId: "e",
+        tenant: "acme",
+        source: "shadow",
+        weight: 1,
+        correct: 0,
+        rowId: id,
+        distance: 0.2,
+      } as const;
+      const blame = () => void scene.rig.core.report(reportOf({ labels: [label] }));
+      const put = scene.rig.objects.put.bind(scene.rig.objects);
+      if (when === "while it is embedded") scene.meanwhile(async () => blame());
+      else
+        scene.rig.objects.put = async (key, body) => {
+          await put(key, body);
+          if (key.startsWith("a/") && body.includes(CAPITAL)) blame();
+        };
+      expect(await scene.pass()).toBe(1);
+      scene.rig.objects.put = put;
+      await scene.settle();
+      await scene.pass();
+      expect(scene.rows()).toEqual(["embedder/b 1"]);
+      expect(scene.answers().map(({ question }) => question)).toEqual([BOIL]);
+      expect(await scene.ask(REPHRASED)).toMatch(/^MISS/);
+    },
+  );
+
   test("a purge by the row's former id reaches the row that it became", async () => {
     const scene = await cached();
     const [{ id } = { id: "" }] = scene.rig.rows<{ id: string }>(
@@ -381,8 +417,8 @@ describe("the job", () => {
     scene.switchTo("embedder/b");
     await scene.pass();
     const { costUsd } = scene.rig.core.live().reembedding!;
-    // Two reads, two writes, 2.1 rows written for each, and some 20 tokens.
-    expect(costUsd).toBeGreaterThan(2 * (4.5e-6 + 0.36e-6 + 2.1e-6));
+    // For each of two rows two reads, one write, 2.1 rows written, and some 10 tokens.
+    expect(costUsd).toBeGreaterThan(2 * (4.5e-6 + 2 * 0.36e-6 + 2.1e-6));
     expect(costUsd).toBeLessThan(20e-6);
     scene.switchTo("embedder/a");
     expect(await scene.pass()).toBe(0);
