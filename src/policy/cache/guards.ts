@@ -76,7 +76,8 @@ function inOneLanguage({
     return known;
   };
   return (other, otherLang) => {
-    if (lang !== otherLang && otherLang !== "und" && mayBeIn(text, otherLang))
+    if (lang === otherLang) return [readIn(lang), readingOf(other, lang)];
+    if (otherLang !== "und" && mayBeIn(text, otherLang))
       return [readIn(otherLang), readingOf(other, otherLang)];
     const isOpen = lang !== "und" && mayBeIn(other, lang) && mayBeIn(other, otherLang);
     return [readIn(lang), readingOf(other, isOpen ? lang : otherLang)];
@@ -107,7 +108,7 @@ export function softSignals(
 
 /** The guards that compare texts; symmetric. */
 function contentVerdicts(a: Reading, b: Reading, isStrict: boolean): readonly GuardVerdict[] {
-  const findings = findingsOf(a, b).filter(({ certain }) => certain || isStrict);
+  const findings = findingsOf(a, b, !isStrict);
   const conflict = (guard: FindingGuard): GuardVerdict =>
     verdict(guard, findings.find((finding) => finding.guard === guard)?.detail ?? null);
   return [

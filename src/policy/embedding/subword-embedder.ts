@@ -139,9 +139,11 @@ function addSpelling(sum: Float64Array, hash: number, weight: number, width: num
 
 function normalised(sum: Float64Array): Float32Array {
   let squares = 0;
-  for (const value of sum) squares += value * value;
+  for (let i = 0; i < sum.length; i++) squares += sum[i]! * sum[i]!;
   const length = Math.sqrt(squares) || 1;
-  return Float32Array.from(sum, (value) => value / length);
+  const unit = new Float32Array(sum.length);
+  for (let i = 0; i < sum.length; i++) unit[i] = sum[i]! / length;
+  return unit;
 }
 
 /** Position of a hash in a list, by open addressing in a table at most half full. */

@@ -80,7 +80,8 @@ const TENSED = 0.4;
 /** Likeness from which a story with words added is another story, not another wording. */
 const RETOLD = 0.75;
 
-export function findingsOf(a: Reading, b: Reading): readonly Finding[] {
+/** @param certainOnly leaves out what may be another wording, without looking for it */
+export function findingsOf(a: Reading, b: Reading, certainOnly = false): readonly Finding[] {
   const alike = likeness(a, b);
   const isNear = alike >= NEAR;
   const isAkin = alike >= AKIN;
@@ -88,49 +89,52 @@ export function findingsOf(a: Reading, b: Reading): readonly Finding[] {
   const add = (
     guard: FindingGuard,
     name: FindingName,
-    detail: string | null,
     certain: boolean,
+    conflict: () => string | null,
   ): void => {
+    if (!certain && certainOnly) return;
+    const detail = conflict();
     if (detail !== null) found.push({ guard, name, detail, certain });
   };
-  add("language", "language", a.lang === b.lang ? null : `${a.lang} against ${b.lang}`, true);
-  add("language", "language", answerLanguageConflict(a.answerLanguages, b.answerLanguages), true);
+  add("language", "language", true, () =>
+    a.lang === b.lang ? null : `${a.lang} against ${b.lang}`,
+  );
+  add("language", "language", true, () =>
+    answerLanguageConflict(a.answerLanguages, b.answerLanguages),
+  );
   const isTold = a.isStory || b.isStory;
-  add("number", "number", numberExchange(a.numbers, b.numbers), true);
+  add("number", "number", true, () => numberExchange(a.numbers, b.numbers));
   const oneSided = numberConflict(a.numbers, b.numbers);
   // Stories count what others number: "the second child" is "her other child".
   const isOrdinal = isTold && oneSided?.startsWith("#") === true;
-  add("number", "number", oneSided, (alike >= COUNTED || isTold) && !isOrdinal);
-  add("date", "date", monthsConflict(a.names, b.names), true);
-  add("unit", "unit", unitConflict(a, b), true);
-  add("unit", "unit", oneEach(a.measures, b.measures), alike >= COUNTED);
-  add("polarity", "negation", negationConflict(a.polarity, b.polarity), isNear);
-  add("polarity", "opposites", oppositesConflict(a.polarity, b.polarity), isAkin);
-  add("polarity", "opposites", antonymsConflict(a.antonyms, b.antonyms), isAkin);
-  add("polarity", "opposites", prefixesConflict(a.polarity, b.polarity), isAkin);
-  add("entity", "name", namesExchange(a.names, b.names), true);
-  add("entity", "name", quotesExchange(a.names, b.names), true);
-  add("entity", "name", namesConflict(a.names, b.names), alike >= NAMED);
-  add("entity", "kind", kindsConflict(a.kinds, b.kinds), isAkin);
-  add("entity", "subject", subjectConflict(a.structure, b.structure), false);
+  add("number", "number", (alike >= COUNTED || isTold) && !isOrdinal, () => oneSided);
+  add("date", "date", true, () => monthsConflict(a.names, b.names));
+  add("unit", "unit", true, () => unitConflict(a, b));
+  add("unit", "unit", alike >= COUNTED, () => oneEach(a.measures, b.measures));
+  add("polarity", "negation", isNear, () => negationConflict(a.polarity, b.polarity));
+  add("polarity", "opposites", isAkin, () => oppositesConflict(a.polarity, b.polarity));
+  add("polarity", "opposites", isAkin, () => antonymsConflict(a.antonyms, b.antonyms));
+  add("polarity", "opposites", isAkin, () => prefixesConflict(a.polarity, b.polarity));
+  add("entity", "name", true, () => namesExchange(a.names, b.names));
+  add("entity", "name", true, () => quotesExchange(a.names, b.names));
+  add("entity", "name", alike >= NAMED, () => namesConflict(a.names, b.names));
+  add("entity", "kind", isAkin, () => kindsConflict(a.kinds, b.kinds));
+  add("entity", "subject", false, () => subjectConflict(a.structure, b.structure));
   if (a.isStory && b.isStory)
-    add("entity", "addition", additionConflict(a.structure, b.structure), alike >= RETOLD);
-  add("code", "code", codeConflict(a.code, b.code), alike >= COMMANDED);
-  add("code", "code", signConflict(a.code, b.code), false);
-  add("direction", "direction", rolesConflict(a.roles, b.roles), isNear);
-  add("direction", "direction", relationConflict(a.roles, b.roles), isNear);
-  add("direction", "direction", wholeConflict(a.roles, b.roles), isAkin);
-  add("direction", "direction", directionConflict(a.structure, b.structure), false);
-  add("quantifier", "quantifier", scopeConflict(a.scope, b.scope), isNear);
-  add(
-    "tense",
-    "tense",
+    add("entity", "addition", alike >= RETOLD, () => additionConflict(a.structure, b.structure));
+  add("code", "code", alike >= COMMANDED, () => codeConflict(a.code, b.code));
+  add("code", "code", false, () => signConflict(a.code, b.code));
+  add("direction", "direction", isNear, () => rolesConflict(a.roles, b.roles));
+  add("direction", "direction", isNear, () => relationConflict(a.roles, b.roles));
+  add("direction", "direction", isAkin, () => wholeConflict(a.roles, b.roles));
+  add("direction", "direction", false, () => directionConflict(a.structure, b.structure));
+  add("quantifier", "quantifier", isNear, () => scopeConflict(a.scope, b.scope));
+  add("tense", "tense", alike >= TENSED && !isTold && !hasYear(a) && !hasYear(b), () =>
     tenseConflict(a.tense, b.tense),
-    alike >= TENSED && !isTold && !hasYear(a) && !hasYear(b),
   );
-  add("aspect", "aspect", aspectConflict(a.structure, b.structure), false);
-  add("substitution", "substitution", substitution(a.content, b.content), false);
-  add("substitution", "reordered", reordered(a.content, b.content), false);
+  add("aspect", "aspect", false, () => aspectConflict(a.structure, b.structure));
+  add("substitution", "substitution", false, () => substitution(a.content, b.content));
+  add("substitution", "reordered", false, () => reordered(a.content, b.content));
   return found;
 }
 
