@@ -6,6 +6,7 @@ import { builtInEmbedder, builtInSpace } from "./built-in-embedder.ts";
 import { builtInScorer } from "./built-in-verifier.ts";
 import { type AuthPorts } from "./auth.ts";
 import { type Config, type UpstreamConfig, fallbacksOf, parseConfig } from "./config.ts";
+import { spaceOf } from "./embedder-config.ts";
 import { type Env } from "./env.ts";
 import { Isolate } from "./isolate.ts";
 import { hmacWith } from "./lookup/digest.ts";
@@ -100,7 +101,7 @@ function embedderInfo({ embedder }: Config): EmbedderInfo {
   return {
     ...embedderProfile(id, dimensions),
     dimensions,
-    space: kind === "built-in" ? builtInSpace() : id,
+    space: kind === "built-in" ? builtInSpace() : spaceOf(embedder),
     usdPerToken: usdPerMillionTokens === null ? embeddingPrice(id) : usdPerMillionTokens / 1e6,
     inPlace: kind === "built-in",
   };

@@ -29,6 +29,15 @@ export type EmbedderConfig =
       readonly timeoutMs: number;
     });
 
+/**
+ * Names the vector space of an embedder that is called. The name of one behind a server is the deployment's own and may
+ * stay while the model behind it changes.
+ */
+export const spaceOf = (embedder: EmbedderConfig): string =>
+  embedder.kind === "openai"
+    ? `${embedder.id}/${embedder.model}/${embedder.dimensions}`
+    : embedder.id;
+
 /** Vectorize takes no longer vectors. */
 const MAX_DIMENSIONS = 1_536;
 const PATH = "VELO.embedder";

@@ -12,8 +12,8 @@ import { type ModelBinding } from "../upstream/workers-ai.ts";
 /** What the gateway knows of its embedder; thresholds hold for this one alone. */
 export interface EmbedderInfo extends EmbedderProfile {
   /**
-   * Names the vector space, and so every key under which anything is stored: the id, and for the built-in embedder its
-   * weights too, because other weights are another space.
+   * Names the vector space, and so every key under which anything is stored: the id, for the built-in embedder its weights
+   * too, because other weights are another space, and for one behind a server its model and length.
    */
   readonly space: string;
   readonly usdPerToken: number;

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { unpackEmbedder } from "../../../src/policy/embedding/packed-embedder.ts";
-import { parseEmbedder } from "../../../src/worker/embedder-config.ts";
+import { parseEmbedder, spaceOf } from "../../../src/worker/embedder-config.ts";
 import { builtInEmbed, openAiEmbed, workersAiEmbed } from "../../../src/worker/lookup/embedder.ts";
 import { waitFor } from "../../../src/worker/upstream/deadline.ts";
 import { type UpstreamFetch } from "../../../src/worker/upstream/target.ts";
@@ -57,6 +57,15 @@ describe("which embedder", () => {
   ])("%s %#: what cannot work is refused with the reason", (id, document, reason) => {
     expect(problem(id, document)).toMatch(reason);
   });
+});
+
+test("another model or length under the same name is another space; another address, key or price is not", () => {
+  const space = (more: object) => spaceOf(parse("ours", { ...DOCUMENT, model: "m1", ...more }));
+  expect(space({})).toBe("ours/m1/2");
+  expect(space({ baseUrl: "https://moved.example/v1", usdPerMillionTokens: 1 })).toBe(space({}));
+  expect(space({ model: "m2" })).not.toBe(space({}));
+  expect(space({ dimensions: 3 })).not.toBe(space({}));
+  expect(spaceOf(parse("@cf/baai/bge-m3"))).toBe("@cf/baai/bge-m3");
 });
 
 const config = (more = {}) => {
