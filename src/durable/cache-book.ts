@@ -27,6 +27,8 @@ const MAX_TOMBSTONES = 1_000;
 export const TOMBSTONE_MS = 600_000;
 /** For as long as the index has not been told (index-queue.ts). */
 const UNTOLD = Number.MAX_SAFE_INTEGER;
+/** A scorer nobody has served by for so long gives way to another. */
+const SCORER_GONE_MS = 600_000;
 /** Whose word on a decision replaces whose. */
 const AUTHORITY: Record<Label["source"], number> = {
   regenerate: 0,
@@ -111,7 +113,7 @@ class Pass {
 
   apply(batch: Batch): void {
     const { report, receivedAt } = batch;
-    this.#adoptScorer(report);
+    this.#adoptScorer(report, receivedAt);
     const outcomes = new Map(report.outcomes.map((outcome) => [outcome.expId, outcome]));
     for (const insert of report.inserts) this.#insert(insert);
     for (const outcome of report.outcomes) {
@@ -270,12 +272,17 @@ class Pass {
     return reuse !== null && alphaOf(entry.observations, reading, reuse.distance) < bound;
   }
 
-  /** Isolates that serve by another scorer cannot read what the index has of labelled rows. */
-  #adoptScorer({ scorer }: Report): void {
-    const before = this.#state.scorer;
-    if (scorer === undefined || JSON.stringify(scorer) === JSON.stringify(before)) return;
-    this.#state = { ...this.#state, scorer };
-    if (scorer.id !== before?.id) this.#markLabelled(null);
+  /**
+   * Isolates that serve by another scorer cannot read what the index has of labelled rows. While two releases serve side by
+   * side the one that is there keeps its place: every change forgets what was learnt in its distances.
+   */
+  #adoptScorer({ scorer }: Report, at: number): void {
+    if (scorer === undefined) return;
+    const { scorer: before, scorerHeardAt } = this.#state;
+    const isOther = scorer.id !== before?.id;
+    if (isOther && before !== null && at < scorerHeardAt + SCORER_GONE_MS) return;
+    this.#state = { ...this.#state, scorer, scorerHeardAt: at };
+    if (isOther) this.#markLabelled(null);
   }
 
   #markLabelled(slice: Pick<Entry, "tenant" | "lang"> | null): void {

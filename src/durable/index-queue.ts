@@ -197,7 +197,9 @@ export class IndexQueue {
         const entry = entries.get(vector.id);
         // Another generation than the book's: its own write is still on the way.
         if (entry === undefined || vector.metadata?.["at"] !== entry.createdAt) continue;
-        const { id, values, namespace, metadata } = vector;
+        const { id, values, namespace } = vector;
+        // Labels may have lost their say: then no record stands there.
+        const { ev: _, ...metadata } = vector.metadata;
         vectors.push({
           id,
           values,

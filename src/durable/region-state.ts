@@ -46,6 +46,8 @@ export interface RegionState {
   readonly coldStart: { readonly distance: number; readonly deltaHit: number } | null;
   /** By whose matchDistance isolates serve; null: by the distance. */
   readonly scorer: ServingScorer | null;
+  /** When an isolate last said that it serves by it. */
+  readonly scorerHeardAt: number;
   /** How near the nearest rows of this region's requests lie. */
   readonly distances: DistanceHistogram | null;
   /** Rows whose copy in the index is stale, and when such rows were last written there. */
@@ -98,6 +100,7 @@ const emptyState = (): RegionState => ({
   meanValue: 0,
   coldStart: null,
   scorer: null,
+  scorerHeardAt: 0,
   distances: null,
   dirty: [],
   refreshedAt: 0,

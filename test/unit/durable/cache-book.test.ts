@@ -326,6 +326,7 @@ describe("another scorer", () => {
     );
     await rig.settle();
     expect(evidenceIn(rig)).toMatchObject({ labels: 2, wrong: 1, scorer: "s1" });
+    rig.now += 600_000;
     rig.core.report(reportOf({ scorer: { id: "s2", coldStart: 0.2 } }));
     rig.restart();
     await rig.settle();
@@ -334,6 +335,29 @@ describe("another scorer", () => {
     rig.core.report(reportOf({ labels: [labelOf("d3", { match: 0.1, scorer: "s2" })] }));
     await rig.settle();
     expect(evidenceIn(rig)).toMatchObject({ labels: 2, scorer: "s2" });
+  });
+
+  it("waits until nobody has served by the old one for ten minutes: two releases side by side forget nothing", async () => {
+    const rig = await rigWithRow();
+    const [old, next] = ["s1", "s2"].map((id) => ({ id, coldStart: 0.3 }));
+    rig.core.report(
+      reportOf({ scorer: old!, labels: [labelOf("d1", { match: 0.1, scorer: "s1" })] }),
+    );
+    for (let minute = 0; minute < 20; minute++) {
+      rig.core.report(reportOf({ scorer: next! }));
+      rig.core.report(reportOf({ scorer: old! }));
+      rig.now += 60_000;
+      await rig.core.work();
+    }
+    expect(evidenceIn(rig)).toMatchObject({ labels: 1, scorer: "s1" });
+    const { upserts } = rig.index;
+    await rig.settle();
+    expect(rig.index.upserts).toBe(upserts);
+    rig.now += 600_000;
+    rig.core.report(reportOf({ scorer: next! }));
+    await rig.settle();
+    expect(rig.core.state.value.scorer).toEqual(next);
+    expect(evidenceIn(rig)).toBeNull();
   });
 });
 
