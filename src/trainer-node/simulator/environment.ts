@@ -2,6 +2,7 @@
 // budget, cache book, evidence, eviction. What it adds is a clock, requests, delays, and the knowledge of who is right.
 import { candidateOf, mergeFresh } from "../../durable/candidates.ts";
 import { type ActionNames, TWO_WAY } from "../../policy/action.ts";
+import { type Candidate } from "../../policy/cache/candidate.ts";
 import { type ResolverLimits } from "../../policy/cache/resolver.ts";
 import { limitsInSlice, sliceOf } from "../../policy/cache/slice.ts";
 import { type Decision, type DecideInput, decide } from "../../policy/decide.ts";
@@ -50,7 +51,7 @@ export interface EnvironmentOptions {
   readonly graceMs?: number;
   /** xi: a region evicts after so many of its requests. */
   readonly evictEveryRequests?: number;
-  /** Probability that a request with a row to serve gets a label: the model's answer is compared with the row's. */
+  /** Probability that an answer is compared with another one, in place of the gateway's own (examination.ts). */
   readonly shadowRate?: number;
   readonly price?: Price;
   /** US dollars of a look-up of other wordings; what its hits do not pay for is switched off, as in a region. */
@@ -114,10 +115,11 @@ export class Environment {
     this.#answers = new StoredAnswers(domain);
     this.#consequences = new Consequences({ mode, omega, seed, source, answers: this.#answers });
     this.#labels = new ShadowLabels({
-      rate: options.shadowRate ?? 0.05,
+      rate: options.shadowRate,
       price: this.#price,
       consequences: this.#consequences,
       answers: this.#answers,
+      coldStartDistance: this.#limits.coldStartDistance,
     });
     this.#byName = new Map(this.regions.map((name) => [name, this.#newRegion(name)]));
     for (const request of source.prefill) this.#keep(request, this.#region(request.region));
@@ -192,7 +194,6 @@ export class Environment {
     });
     const region = this.#region(request.region);
     if (row !== null) {
-      this.#labels.saved += outcome.savedUsd;
       region.add({ outcome, use: { id: row.id, tenant: TENANT, expId, handling: "A" } });
     } else {
       if (kind !== "HIT-EXACT") this.#callModel(request, branch, kind === "MISS");
@@ -268,7 +269,6 @@ export class Environment {
   #decide(
     { request, candidates, at }: Pending,
     policy: Pick<DecideInput, "output" | "actions" | "explore">,
-    mayServe = !this.#isClosed(request),
   ): Decision {
     const { question, lang, fp } = request;
     const orders = this.#region(request.region).ordersOf(sliceOf(TENANT, lang));
@@ -277,7 +277,10 @@ export class Environment {
       request: { text: question, lang, fp, now: at, maxAgeSeconds: this.#ttlSeconds },
       candidates,
       limits: limitsInSlice(this.#limits, orders),
-      allow: { serve: mayServe, augment: this.#options.augment ?? this.mode === "paper" },
+      allow: {
+        serve: !this.#isClosed(request),
+        augment: this.#options.augment ?? this.mode === "paper",
+      },
       mode: this.mode,
     });
   }
@@ -297,8 +300,7 @@ export class Environment {
     const made = this.#consequences.atOnce(request, kind === "HIT-EXACT");
     const branch = reason === undefined ? made : { ...made, reason };
     const outcome = outcomeOf(this.#expId(request), kind, request, branch, this.#price);
-    if (kind === "HIT-EXACT") this.#labels.saved += outcome.savedUsd;
-    else this.#callModel(request, branch, kind === "MISS");
+    if (kind !== "HIT-EXACT") this.#callModel(request, branch, kind === "MISS");
     region.schedule(region.now + 1000 * branch.delaySeconds, () => region.add({ outcome }));
     this.#tell({
       ...branch,
@@ -351,20 +353,39 @@ export class Environment {
     }
   }
 
-  /** A label arrives when the call that gives it has ended. */
+  /** A label arrives when the call that gives it has ended, and says what these words get from then on. */
   #shadow(pending: Pending, decision: Decision, branch: Branch): Executed["shadow"] {
     const { request, at } = pending;
-    const shadow = this.#labels.draw(pending, this.#expId(request), {
-      decision,
-      branch,
-      servable: () => this.#decide(pending, CACHE, true),
+    const region = this.#region(request.region);
+    const slice = sliceOf(TENANT, request.lang);
+    const shadow = this.#labels.draw(pending, this.#expId(request), decision, branch, {
+      examine: region.ordersOf(slice).examine,
       isClosed: this.#isClosed(request),
+      isPaused: region.mayNotLabel(TENANT),
     });
     if (shadow === null) return null;
-    const region = this.#region(request.region);
+    const { label } = shadow;
     const seconds = this.#consequences.modelSeconds(request);
-    region.schedule(at + 1000 * seconds, () => region.add({ label: shadow.label }));
+    region.schedule(at + 1000 * seconds, () => {
+      region.add({ label });
+      if (label.reuse !== "served" || this.mode === "paper") return;
+      // Wrong: the model's own answer is stored for them. Right: they become a question of the answer they got.
+      if (label.correct === 0) this.#keep(request, region);
+      else this.#alias(request, decision.selected!, region);
+    });
     return shadow;
+  }
+
+  /** One answer, many questions (worker/satisfaction/question-row.ts). */
+  #alias(request: SimulatedRequest, to: Candidate, region: SimulatedRegion): void {
+    const { createdAt, expiresAt } = to;
+    const namespace = this.#answers.namespaceOf(request.region);
+    const vector = this.source.embeddingOf(request);
+    const ansId = this.#answers.ansIdOf(request);
+    const own = newRow({ request, role: 1, ansId, namespace, createdAt, expiresAt, vector });
+    const entry = { ...own, ansId: to.ansId };
+    region.add({ insert: entry });
+    region.remember({ entry, vector });
   }
 
   #tell(executed: Executed): Executed {

@@ -123,6 +123,11 @@ export class SimulatedRegion {
     return this.#reply?.slicesOff?.includes(slice) ?? false;
   }
 
+  /** Whether the tenant's label budget is used up. */
+  mayNotLabel(tenant: string): boolean {
+    return this.#reply?.labelsPaused?.includes(tenant) ?? false;
+  }
+
   /** Whether looking up other wordings pays for the tenant. */
   paysToLookUp(tenant: string): boolean {
     return !(this.#reply?.lookUpsOff?.includes(tenant) ?? false);

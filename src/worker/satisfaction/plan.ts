@@ -1,15 +1,12 @@
 // Which answers are compared with a second one, decided together with the answer and before anything is known of it.
 import { type Label } from "../../durable/report.ts";
 import { type Candidate } from "../../policy/cache/candidate.ts";
-import { HARD_DISTANCE } from "../../policy/cache/error-budget.ts";
+import { nearMissOf, refusedShare, servedShare } from "../../policy/cache/examination.ts";
 import { languageOf } from "../../policy/cache/language.ts";
 import { personalDataIn } from "../../policy/cache/question.ts";
-import { type RowVerdict, obstacleOf } from "../../policy/cache/resolver.ts";
 import { sliceOf } from "../../policy/cache/slice.ts";
-import { type Decision } from "../../policy/decide.ts";
 import { type Life } from "../gateway.ts";
 import { textOf } from "../openai/chat.ts";
-import { estimateOf, refusedShare, servedShare } from "./sampling.ts";
 
 export interface Examination {
   /** shadow: the cache answered and the model is asked as well. near-miss: the model answered, and a row's answer lies beside it. */
@@ -24,9 +21,6 @@ export interface Examination {
 
 /** Examinations of one isolate at the same time; a burst must not become two. */
 const MAX_AT_ONCE = 16;
-/** What nearly qualifies: fits by this estimate at least, or where there is none lies as near as this many cold starts. */
-const NEAR_ESTIMATE = 0.25;
-const NEAR_TIMES = 1.5;
 /** Why a request did not get an answer that its row would have had: for the region those are hits that were held back. */
 const WITHHELD = new Set(["explore", "observe", "slice-closed"]);
 
@@ -49,11 +43,16 @@ export function planExamination(life: Life): Examination | null {
   }
   // Free of charge where rules can tell, so that a closed slice opens again though nothing is left to spend (examine.ts).
   if (record.result !== "MISS") return null;
-  const near = nearMiss(life, record.decision);
+  const near = nearMissOf(
+    record.lookUp?.candidates ?? [],
+    record.decision,
+    ports.embedder.coldStartDistance,
+  );
   if (near === null) return null;
-  const { row, reuse } = near;
+  const { row, verdict, isOpen } = near;
+  const reuse = isOpen && WITHHELD.has(record.reason) ? "withheld" : "refused";
   // The budget sent this request to the model for the sake of the label.
-  const share = record.reason === "explore" ? 1 : refusedShare(row, verdictOf(row)!);
+  const share = record.reason === "explore" ? 1 : refusedShare(row, verdict);
   return { kind: "near-miss", row, reuse, ...drawnWith(share) };
 }
 
@@ -70,33 +69,4 @@ function mayExamine(life: Life): boolean {
   return (
     !settings.userScope || request.chat.messages.every((m) => personalDataIn(textOf(m)) === null)
   );
-}
-
-/** The nearest row that could have been served, or that only the estimate of its fit kept from it. */
-function nearMiss(
-  { ports, record }: Life,
-  { verdicts, selected }: Decision,
-): (Pick<Examination, "reuse"> & { readonly row: Candidate }) | null {
-  const rows = (record.lookUp?.candidates ?? []).flatMap((row) => {
-    const verdict = verdicts.find(({ id }) => id === row.id);
-    return verdict === undefined ? [] : [{ row, verdict, obstacle: obstacleOf(row, verdict) }];
-  });
-  const open =
-    rows.find(({ row }) => row.id === selected?.id) ??
-    rows.find(({ obstacle }) => obstacle === null);
-  if (open !== undefined)
-    return { row: open.row, reuse: WITHHELD.has(record.reason) ? "withheld" : "refused" };
-  const { coldStartDistance } = ports.embedder;
-  const near = rows.find(({ row, verdict }) => isNearMiss(row, verdict, coldStartDistance));
-  return near === undefined ? null : { row: near.row, reuse: "refused" };
-}
-
-/** A guard's veto is certain; what scorer and budget say is an estimate, and a label can correct it. */
-function isNearMiss(row: Candidate, verdict: RowVerdict, coldStartDistance: number): boolean {
-  if (row.role !== 1 || !(row.distance <= HARD_DISTANCE)) return false;
-  if (verdict.guards.some(({ pass }) => !pass)) return false;
-  const estimate = estimateOf(verdict, null);
-  return estimate === null
-    ? row.distance <= NEAR_TIMES * coldStartDistance
-    : estimate >= NEAR_ESTIMATE;
 }

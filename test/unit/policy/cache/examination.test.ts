@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type RowVerdict } from "../../../../src/policy/cache/resolver.ts";
-import { refusedShare, servedShare } from "../../../../src/worker/satisfaction/sampling.ts";
+import { refusedShare, servedShare } from "../../../../src/policy/cache/examination.ts";
 
 /** What the budget knows from labels (`alpha`) and the scorer from the texts (`match`). */
 function verdict({ alpha, match }: { readonly alpha?: number; readonly match?: number }) {
