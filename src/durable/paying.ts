@@ -34,6 +34,8 @@ const FIRST_PAUSE_MS = 6 * HOUR_MS;
 const LONGEST_PAUSE_MS = 7 * 24 * HOUR_MS;
 /** One-sided 95 %. */
 const Z = 1.6448536269514722;
+/** Keeps the bound of a count above the exact one of a Poisson variable, for every count. */
+const POISSON_REST = (Z ** 2 + 2) / 3;
 
 /** What counts of an outcome. `lookUpUsd`: left out where no look-up was made. */
 export type Spending = Pick<Outcome, "kind" | "costUsd" | "savedUsd"> & {
@@ -67,8 +69,8 @@ export function withLabelCost(paying: Paying, costUsd: number, at: number): Payi
 export const paysAt = ({ offUntil }: Paying, at: number): boolean => at >= offUntil;
 
 /**
- * At the end of a window: even if hits came as often as their 95 % bound, k + z sqrt(k + 1) + 1 of them (above the Poisson
- * bound for every k), each worth an average call, they would not have paid for the look-ups. Then there are none for
+ * At the end of a window: even if hits came as often as their 95 % bound, k + z sqrt(k + 1) + (z^2 + 2) / 3 of them, each worth
+ * an average call, they would not have paid for the look-ups. Then there are none for
  * six hours, twice as long after every further failure, a week at most; a window that pays forgives all. Where calls have no
  * price, as on one's own hardware, money says nothing, and look-ups stay on.
  */
@@ -76,7 +78,7 @@ function judged(paying: Paying, at: number): Paying {
   const isFirst = paying.offUntil === 0 && paying.failures === 0;
   if (paying.lookUps < (isFirst ? FIRST_WINDOW : WINDOW)) return paying;
   const { hits, priced, callsUsd, spentUsd, failures } = paying;
-  const best = hits + Z * Math.sqrt(hits + 1) + 1;
+  const best = hits + Z * Math.sqrt(hits + 1) + POISSON_REST;
   const perCall = priced === 0 ? 0 : callsUsd / priced;
   const pays = priced === 0 || best * perCall >= spentUsd;
   if (pays) return { ...NEW_PAYING, offUntil: Math.max(1, paying.offUntil) };

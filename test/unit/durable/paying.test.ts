@@ -33,7 +33,7 @@ const repeated = (from: Paying, outcome: Spending, count: number, at = T0): Payi
 
 describe("look-ups that do not pay", () => {
   test("end after the first 5,000 without a hit, and come back after six hours", () => {
-    // Bound of no hits: 0 + 1.645 x 1 + 1 = 2.645 calls of 100 millionths; spent: 5,000 millionths.
+    // Bound of no hits: 0 + 1.645 x 1 + 1.569 = 3.213 calls of 100 millionths; spent: 5,000 millionths.
     const before = repeated(NEW_PAYING, miss(100e-6, 1e-6), 4_999);
     expect(paysAt(before, T0)).toBe(true);
     const after = repeated(before, miss(100e-6, 1e-6), 1);
@@ -103,9 +103,26 @@ describe("look-ups that pay", () => {
       const half = repeated(NEW_PAYING, hit(100e-6, 1e-6), 100);
       return repeated(withLabelCost(half, labelUsd, T0), miss(100e-6, 1e-6), 4_900);
     };
-    // 100 hits: at most 117.5 calls of 100 millionths are 0.01175; the look-ups cost 0.005.
+    // 100 hits: at most 118.1 calls of 100 millionths are 0.01175; the look-ups cost 0.005.
     expect(paysAt(served(0.006), T0)).toBe(true);
     expect(paysAt(served(0.007), T0)).toBe(false);
+  });
+
+  test.each([
+    // Exact one-sided 95 % bounds of a Poisson variable: half the 0.95 quantile of chi-squared with 2 (k + 1) degrees.
+    [0, 2.9957],
+    [1, 4.7439],
+    [5, 10.513],
+    [20, 29.062],
+    [100, 118.079],
+  ])("%d hits stop nothing that up to %f hits would have paid for", (hits, bound) => {
+    const spent = (calls: number) => {
+      const served = repeated(NEW_PAYING, hit(100e-6, 0), hits);
+      const paying = withLabelCost(served, calls * 100e-6, T0);
+      return repeated(paying, miss(100e-6, 0), 5_000 - hits);
+    };
+    expect(paysAt(spent(bound), T0)).toBe(true);
+    expect(paysAt(spent(1.1 * bound), T0)).toBe(false);
   });
 
   test("are never judged by money where calls have no price", () => {
