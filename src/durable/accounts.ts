@@ -66,7 +66,7 @@ export class Accounts {
 
   /** Tenants that get no more labels for now. */
   paused(now: number): readonly string[] {
-    return this.views(now).flatMap(({ tenant, paused }) => (paused ? [tenant] : []));
+    return this.#budgets(now).flatMap(({ tenant, paused }) => (paused ? [tenant] : []));
   }
 
   /** Tenants whose look-ups of other wordings do not pay. */
@@ -103,7 +103,15 @@ export class Accounts {
     );
   }
 
+  /** Those that save or spend most first. */
   views(now: number): readonly LabelBudgetView[] {
+    const money = ({ savedUsd, spentUsd }: LabelBudgetView): number => savedUsd + spentUsd;
+    return this.#budgets(now)
+      .toSorted((a, b) => money(b) - money(a))
+      .slice(0, MAX_VIEWS);
+  }
+
+  #budgets(now: number): readonly LabelBudgetView[] {
     return [...this.#accounts].map(([tenant, { hours, credit }]) => {
       const window = inWindow(hours, now);
       const savedUsd = window.reduce((sum, [, saved]) => sum + saved, 0);

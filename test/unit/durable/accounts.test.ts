@@ -37,6 +37,14 @@ describe("the label budget", () => {
     expect(pausedIn(rig)).toEqual([]);
   });
 
+  it("is shown of the hundred tenants with most money in it, and holds for all", async () => {
+    const rig = newRig();
+    for (let i = 0; i < 120; i++) await spend(rig, (1 + i) / 2, `t${i}`);
+    expect(pausedIn(rig)).toHaveLength(120);
+    const shown = rig.core.live().labelBudgets.map(({ tenant }) => tenant);
+    expect([shown.length, shown[0], shown.at(-1)]).toEqual([100, "t119", "t20"]);
+  });
+
   it("is each tenant's own", async () => {
     const rig = newRig();
     await spend(rig, 1, "t1");
