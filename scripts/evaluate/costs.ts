@@ -2,6 +2,9 @@
 import { type OperationCosts } from "../../src/trainer-node/evaluation/net-saving.ts";
 import { costOfOperations, SHARED_OPERATIONS } from "../../src/worker/prices.ts";
 
+/** A reply that takes longer than 1 ms (embedder) or 20 ms (store) is asked for a second time: nearly every one. */
+export const CALLS_EACH = 2;
+
 /** `embeddingPrice`: US dollars per million tokens; 0 for the built-in embedder, whose work is CPU time. */
 export function operationCosts(dimensions: number, embeddingPrice: number): OperationCosts {
   return {
@@ -9,7 +12,7 @@ export function operationCosts(dimensions: number, embeddingPrice: number): Oper
       costOfOperations(
         {
           ...SHARED_OPERATIONS,
-          storeReads: Number(asked !== "nothing") + Number(by === "semantic"),
+          storeReads: CALLS_EACH * Number(asked !== "nothing") + Number(by === "semantic"),
           storeWrites: Number(by === "model" && asked !== "nothing"),
           vectorQueries: Number(asked === "rows"),
           dimensions,
@@ -19,6 +22,6 @@ export function operationCosts(dimensions: number, embeddingPrice: number): Oper
       ).operationsUsd,
     // A repeat is embedded while its answer is read: who waits first for one and then for the other waits twice.
     embeddingUsd: ({ tokensIn, by, asked }) =>
-      asked === "rows" || by === "exact" ? (tokensIn * embeddingPrice) / 1e6 : 0,
+      asked === "rows" || by === "exact" ? (CALLS_EACH * tokensIn * embeddingPrice) / 1e6 : 0,
   };
 }

@@ -24,7 +24,7 @@ import { roughTokens } from "../local/chat-wire.ts";
 import { currentCommit, progressBar } from "../replay/progress.ts";
 import { loadGroups } from "../replay/stream.ts";
 import { type OpenEmbedder, openEmbedder } from "./built-in.ts";
-import { operationCosts } from "./costs.ts";
+import { CALLS_EACH, operationCosts } from "./costs.ts";
 import { type StreamOptions, UsageError } from "./options.ts";
 
 export interface StreamResult extends StreamReport {
@@ -73,7 +73,7 @@ export async function evaluateStream(options: StreamOptions): Promise<StreamResu
     lookUpUsd: costOfLookUp(
       1,
       embedder.profile.dimensions,
-      QUESTION_TOKENS,
+      CALLS_EACH * QUESTION_TOKENS,
       options.embeddingPrice / 1e6,
     ),
     prices: options.price === undefined ? PRICE_POINTS : [options.price],

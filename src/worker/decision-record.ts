@@ -195,11 +195,13 @@ function overheadOf(record: DecisionRecord): number {
   const { operationsUsd, embeddingUsd } = costOfOperations(
     {
       ...SHARED_OPERATIONS,
-      storeReads: (record.lookUp === null ? 0 : 1) + (record.result === "HIT-SEMANTIC" ? 1 : 0),
+      storeReads:
+        (record.lookUp?.calls.store ?? 0) +
+        (record.result === "HIT-SEMANTIC" ? 1 : record.noteRows.length),
       storeWrites: isNew ? 1 : 0,
-      vectorQueries: callsOf(record, "vectors"),
+      vectorQueries: queriesOf(record),
       dimensions: record.embedder.dimensions,
-      embeddedTokens: callsOf(record, "embed") * estimateTokens(record.question),
+      embeddedTokens: embeddedTokensOf(record),
     },
     record.embedder.usdPerToken,
   );
@@ -208,14 +210,16 @@ function overheadOf(record: DecisionRecord): number {
 
 /** Embedding and index query: what would not be paid if only repeats were looked for. Nothing where serving is not its end. */
 function lookUpUsdOf(record: DecisionRecord): Pick<Outcome, "lookUpUsd"> {
-  if (record.tenant.settings.serve !== "semantic" || callsOf(record, "embed") === 0) return {};
-  const tokens = estimateTokens(record.question);
+  const tokens = embeddedTokensOf(record);
+  if (record.tenant.settings.serve !== "semantic" || tokens === 0) return {};
   const { dimensions, usdPerToken } = record.embedder;
-  return { lookUpUsd: costOfLookUp(callsOf(record, "vectors"), dimensions, tokens, usdPerToken) };
+  return { lookUpUsd: costOfLookUp(queriesOf(record), dimensions, tokens, usdPerToken) };
 }
 
-const callsOf = ({ lookUp }: DecisionRecord, hop: string): number =>
-  hop in (lookUp?.hops ?? {}) ? 1 : 0;
+const queriesOf = ({ lookUp }: DecisionRecord): number => Number("vectors" in (lookUp?.hops ?? {}));
+
+const embeddedTokensOf = ({ lookUp, question }: DecisionRecord): number =>
+  (lookUp?.calls.embed ?? 0) * estimateTokens(question);
 
 /** US dollars of a model call. */
 export const costOf = (model: ModelConfig, promptTokens: number, outputTokens: number): number =>

@@ -25,6 +25,8 @@ export interface LookUp {
   /** Milliseconds per hop; a hop that failed has its reason in `failures`. */
   readonly hops: Readonly<Record<string, number>>;
   readonly failures: Readonly<Record<string, string>>;
+  /** How often store and embedder were asked; what is late is asked for a second time, and paid for twice. */
+  readonly calls: { readonly store: number; readonly embed: number };
 }
 
 export interface LookUpRequest {
@@ -44,6 +46,7 @@ export async function lookUp(request: LookUpRequest, ports: Ports): Promise<Look
   const { scope, controls, desk } = request;
   const hops: Record<string, number> = {};
   const failures: Record<string, string> = {};
+  const calls = { store: 0, embed: 0 };
   const remaining = (): number =>
     Math.max(1, ports.config.deadlines.lookupMs - (ports.now() - request.receivedAt));
   const note = (name: string, hop: { ok: boolean; ms: number; reason?: string }): void => {
@@ -69,19 +72,22 @@ export async function lookUp(request: LookUpRequest, ports: Ports): Promise<Look
       current: desk.isCurrent(ports.now()),
       hops,
       failures,
+      calls,
     };
   }
 
   const exactly = async (): Promise<StoredAnswer | null> => {
     if (controls.noCache) return null;
-    const read = () =>
-      readAnswer(ports.answers, {
+    const read = () => {
+      calls.store++;
+      return readAnswer(ports.answers, {
         tenant: scope.tenant,
         ansId: request.ansId,
         namespace: scope.namespace,
         fingerprint: scope.fingerprint,
         now: ports.now(),
       });
+    };
     const hop = await ports.bounded("store", remaining(), () =>
       hedged(read, ports.config.deadlines.hedgeExactMs, ports.wait),
     );
@@ -97,8 +103,12 @@ export async function lookUp(request: LookUpRequest, ports: Ports): Promise<Look
   const semantically = async (): Promise<Neighbourhood> => {
     // The embedding is wanted even under no-cache: the new answer's row is stored with it.
     if (request.eligibility.level !== "semantic") return UNSEEN;
+    const embed = () => {
+      calls.embed++;
+      return ports.embed([request.question]);
+    };
     const embedded = await embedQuestion(
-      request.question,
+      embed,
       Math.min(ports.config.deadlines.embedMs, remaining()),
       ports,
     );
@@ -131,16 +141,15 @@ export async function lookUp(request: LookUpRequest, ports: Ports): Promise<Look
   const { embedding, candidates } = first === null ? await semantic : UNSEEN;
   await syncing;
   const current = desk.isCurrent(ports.now());
-  return { exact: first, embedding, candidates, current, hops, failures };
+  return { exact: first, embedding, candidates, current, hops, failures, calls };
 }
 
 /** What is computed here needs no deadline, no second try, and no breaker that one odd text after another could open. */
 async function embedQuestion(
-  question: string,
+  embed: () => ReturnType<Ports["embed"]>,
   ms: number,
   ports: Ports,
 ): Promise<Hop<readonly Float32Array[]>> {
-  const embed = () => ports.embed([question]);
   if (!ports.embedder.inPlace)
     return await ports.bounded("embed", ms, () =>
       hedged(embed, ports.config.deadlines.hedgeEmbedMs, ports.wait),

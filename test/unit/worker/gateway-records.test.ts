@@ -54,6 +54,26 @@ describe("headers", () => {
 });
 
 describe("records", () => {
+  test("what is asked for a second time because it is late is paid for twice", async () => {
+    const costOf = async (late: Partial<World["delays"]>) => {
+      const world = new World();
+      Object.assign(world.delays, { embed: 0, store: 0, ...late });
+      await world.ask(CAPITAL);
+      await world.settleAll();
+      const [{ overheadUsd, lookUpUsd } = { overheadUsd: 0, lookUpUsd: 0 }] =
+        world.reported.outcomes;
+      return { overheadUsd, lookUpUsd: lookUpUsd!, embedded: world.embedded.length };
+    };
+    const prompt = await costOf({});
+    // 30 characters are 8 tokens of 0.067 dollars a million; a read of the store costs 0.36 dollars a million.
+    const late = await costOf({ embed: 10 });
+    expect([prompt.embedded, late.embedded]).toEqual([1, 2]);
+    expect((late.overheadUsd - prompt.overheadUsd) * 1e6).toBeCloseTo(8 * 0.067, 9);
+    expect((late.lookUpUsd - prompt.lookUpUsd) * 1e6).toBeCloseTo(8 * 0.067, 9);
+    const slow = await costOf({ store: 30 });
+    expect((slow.overheadUsd - prompt.overheadUsd) * 1e6).toBeCloseTo(0.36, 9);
+  });
+
   test("of a miss: receipt and experience before the answer, outcome and row after it", async () => {
     const world = new World();
     const response = await world.clock.run(world.open(CAPITAL, { body: { stream: true } }));
