@@ -1,5 +1,6 @@
 // Which language an answer is wanted in, or translated from or into, where the question says so: "in Spanish", "auf Deutsch",
 // "на английском", "用泰语".
+import { remembered } from "./memory.ts";
 import { type Token, wordsOf } from "./tokens.ts";
 
 export interface AnswerLanguages {
@@ -81,7 +82,7 @@ export function answerLanguagesOf(tokens: readonly Token[], lang: string): Answe
   return { asked, named };
 }
 
-function codeOf(lower: string): string | undefined {
+const codeOf = remembered((lower: string): string | undefined => {
   const exact = EXACT.get(lower) ?? EXACT.get(lower.replace(/s$/, ""));
   if (exact !== undefined || !BEGINNINGS.has(lower.slice(0, SHORTEST_STEM))) return exact;
   for (let size = Math.min(13, lower.length); size >= SHORTEST_STEM; size--) {
@@ -89,7 +90,7 @@ function codeOf(lower: string): string | undefined {
     if (code !== undefined) return code;
   }
   return undefined;
-}
+});
 
 /** A language that one question asks for and the other does not even name. Symmetric. */
 export function answerLanguageConflict(a: AnswerLanguages, b: AnswerLanguages): string | null {

@@ -175,6 +175,7 @@ function numberConflict(a: readonly NumberFact[], b: readonly NumberFact[]): str
 
 /** A required number of `a` that `b` has no equal for. */
 function surplus(a: readonly NumberFact[], b: readonly NumberFact[]): string | undefined {
+  if (a.length === 0) return undefined;
   const rest = new Map<string, number>();
   for (const { key } of b) rest.set(key, (rest.get(key) ?? 0) + 1);
   // Optional ones may only take what the required ones leave.
@@ -202,9 +203,12 @@ function unitConflict(a: Reading, b: Reading): string | null {
   const measures = (units: ReadonlySet<string>) =>
     new Set([...units].filter((unit) => !isRate(unit)));
   const rates = (units: ReadonlySet<string>) => new Set([...units].filter(isRate));
-  const unit =
-    oneEach(measures(a.units), measures(b.units)) ?? oneEach(rates(a.units), rates(b.units));
-  if (unit !== null) return unit;
+  if (a.units.size > 0 && b.units.size > 0) {
+    const unit =
+      oneEach(measures(a.units), measures(b.units)) ?? oneEach(rates(a.units), rates(b.units));
+    if (unit !== null) return unit;
+  }
+  if (a.numbers.length === 0 || b.numbers.length === 0) return null;
   // Units of the numbers that both hold; other numbers have their own guard.
   const keys = new Set(b.numbers.map(({ key }) => key));
   const shared = new Set(a.numbers.map(({ key }) => key).filter((key) => keys.has(key)));
@@ -218,7 +222,12 @@ function unitConflict(a: Reading, b: Reading): string | null {
 }
 
 function oneEach(a: ReadonlySet<string>, b: ReadonlySet<string>): string | null {
-  const onlyA = [...a].find((item) => !b.has(item));
-  const onlyB = [...b].find((item) => !a.has(item));
+  const onlyA = firstMissing(a, b);
+  const onlyB = onlyA === undefined ? undefined : firstMissing(b, a);
   return onlyA === undefined || onlyB === undefined ? null : `${onlyA} against ${onlyB}`;
+}
+
+function firstMissing(from: ReadonlySet<string>, other: ReadonlySet<string>): string | undefined {
+  for (const item of from) if (!other.has(item)) return item;
+  return undefined;
 }

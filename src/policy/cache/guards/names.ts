@@ -1,7 +1,8 @@
 // What a question is about by name: people, places, products, identifiers, quotations, months. Two questions that name
 // different things have different answers, however alike they read.
 import { datePartAt, digitDateAt } from "./calendar.ts";
-import { type Token } from "./tokens.ts";
+import { remembered } from "./memory.ts";
+import { type Token, hasCapital } from "./tokens.ts";
 import { unitOf } from "./units.ts";
 
 export interface Names {
@@ -73,12 +74,12 @@ function isSecondOfTwo(tokens: readonly Token[], at: number): boolean {
 
 /** Measures have a guard of their own: 350 F, °C, EUR. */
 function isUnit(tokens: readonly Token[], at: number): boolean {
-  const before = tokens[at - 1];
-  const isBeside = before?.kind === "number" || /^[°(]$/.test(before?.text ?? "");
   const { lower } = tokens[at]!;
-  return unitOf(lower) !== undefined
-    ? lower.length > 1 || isBeside
-    : isBeside && /^[cfk]$/.test(lower);
+  const isUnitName = unitOf(lower) !== undefined;
+  if (isUnitName && lower.length > 1) return true;
+  if (!isUnitName && lower !== "c" && lower !== "f" && lower !== "k") return false;
+  const before = tokens[at - 1];
+  return before?.kind === "number" || before?.text === "°" || before?.text === "(";
 }
 
 /** Other spellings of one name. */
@@ -97,21 +98,12 @@ const ALIASES: ReadonlyMap<string, string> = new Map(
     .map((pair) => pair.split(" ") as [string, string]),
 );
 
-/** Words remembered with the spelling they are compared by. */
-const MAX_WORDS = 4_096;
-const spellings = new Map<string, string>();
-
 /** The spelling that a name is compared by. */
-function nameOf(lower: string): string {
-  const known = spellings.get(lower);
-  if (known !== undefined) return known;
+const nameOf = remembered((lower) => {
   const elided = lower.replace(/^(?:l|d|qu)'/, "");
   const bare = bareForm(elided);
-  const name = ALIASES.get(elided) ?? ALIASES.get(bare) ?? bare;
-  if (spellings.size >= MAX_WORDS) spellings.clear();
-  spellings.set(lower, name);
-  return name;
-}
+  return ALIASES.get(elided) ?? ALIASES.get(bare) ?? bare;
+});
 
 /** Why two questions are about different things, or null. Symmetric. */
 export function namesConflict(a: Names, b: Names): string | null {
@@ -216,32 +208,36 @@ function onlyInOne(a: ReadonlySet<string>, b: ReadonlySet<string>): string | und
 }
 
 /** CamelCase, snake_case, ABC, x86: written so on purpose. */
-function isIdentifier(written: string): boolean {
+const isIdentifier = remembered((written: string): boolean => {
   if (/^[IVX]+$/.test(written)) return false;
   if (/[\p{L}]\p{N}|_/u.test(written) && written.length > 1) return true;
   return /\p{Ll}\p{Lu}/u.test(written) || (/^\p{Lu}{2,}$/u.test(written) && written.length <= 6);
-}
+});
 
 function isName(tokens: readonly Token[], at: number, lang: string): boolean {
   const { text, lower, opens } = tokens[at]!;
-  if (opens || !/^\p{Lu}/u.test(text) || NO_NAMES.has(lower)) return false;
+  if (opens || !hasCapital(text) || NO_NAMES.has(lower)) return false;
   return lang !== "de" || GERMAN_LEADS.has(tokens[at - 1]?.lower ?? "");
 }
 
 /** "How To Install Python" and "HOW TO ...": capitals that name nothing. */
 function hasTitleCase(tokens: readonly Token[]): boolean {
-  const inner = tokens.filter((token) => token.kind === "word" && !token.opens);
-  const capitals = inner.filter((token) => /^\p{Lu}/u.test(token.text)).length;
-  return inner.length >= 3 && capitals > 0.7 * inner.length;
+  let [inner, capitals] = [0, 0];
+  for (const { kind, opens, text } of tokens) {
+    if (kind !== "word" || opens) continue;
+    inner++;
+    if (hasCapital(text)) capitals++;
+  }
+  return inner >= 3 && capitals > 0.7 * inner;
 }
 
 /** Without a possessive, a plural or (Russian) a case ending: "India's" and "indias" are India. */
-export function bareForm(lower: string): string {
+export const bareForm = remembered((lower: string): string => {
   const stem = lower.replace(/'s?$|'(?:s|ll|re|d|ve)$/, "");
   if (/^[\u0400-\u04ff]/.test(stem))
     return stem.length > 4 ? stem.slice(0, Math.max(4, stem.length - 2)) : stem;
   return stem.length > 3 && stem.endsWith("s") && !stem.endsWith("ss") ? stem.slice(0, -1) : stem;
-}
+});
 
 const MOST_QUOTES = 50;
 

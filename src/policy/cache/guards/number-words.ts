@@ -7,6 +7,7 @@
 //   x  factor, a number by itself  2 -> twice
 //   o  optional: often no number   1 -> one, once, single
 //   n  ordinal                     2 -> zweite
+import { remembered } from "./memory.ts";
 
 const KINDS = ["u", "m", "f", "d", "x", "o", "n"] as const;
 type WordKind = (typeof KINDS)[number];
@@ -88,7 +89,7 @@ const WORDS: ReadonlyMap<string, ReadonlyMap<string, NumberWord>> = new Map(
 export function numberWord(lower: string, lang: string): NumberWord | undefined {
   const word = WORDS.get(lang)?.get(lower);
   if (word !== undefined || lang !== "de" || lower.length > 40) return word;
-  const value = germanCompound(lower);
+  const value = compoundOf(lower);
   return value === null ? undefined : { kind: "u", value };
 }
 
@@ -136,6 +137,8 @@ function germanCompound(word: string): number | null {
   }
   return found > 1 ? total + group : null;
 }
+
+const compoundOf = remembered(germanCompound);
 
 const HAN_DIGITS = "〇一二三四五六七八九";
 const HAN_SCALES: Readonly<Record<string, number>> = {

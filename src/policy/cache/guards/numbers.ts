@@ -227,7 +227,7 @@ function readOperator(tokens: readonly Token[], at: number): Read | null {
   // "3x + 5": a variable of one letter is an operand as well.
   const isOperand = (token: Token | undefined): boolean =>
     token?.kind === "number" || /^[a-z]$/.test(token?.lower ?? "");
-  const isBesideNumber = [tokens[at - 1], tokens[at + 1]].some((token) => token?.kind === "number");
+  const isBesideNumber = tokens[at - 1]?.kind === "number" || tokens[at + 1]?.kind === "number";
   if (!isBesideNumber || !isOperand(tokens[at - 1]) || !isOperand(tokens[at + 1])) return null;
   const isMinus = text === "-" && !glued && !tokens[at + 1]!.glued;
   return isMinus || "+*×÷^=<>≤≥".includes(text) ? exact(text, at + 1) : null;

@@ -1,4 +1,5 @@
 // Words that turn a question into its opposite, as data. A line holds two sides parted by "|"; a star marks a stem.
+import { remembered } from "./memory.ts";
 
 const LATIN = `enabl*|disabl*
 activat*|deactivat* inactiv*
@@ -247,7 +248,7 @@ const BEGINNINGS = new Set([...STEMS.keys()].map((stem) => stem.slice(0, 2)));
 const NO_SIDES: readonly Side[] = [];
 
 /** The pairs a word belongs to and its side in each. The longest stem wins: "deaktiviert" is no form of "akt...". */
-export function sidesOf(lower: string): readonly Side[] {
+export const sidesOf = remembered((lower: string): readonly Side[] => {
   const exact = EXACT.get(lower);
   if (exact !== undefined) return exact;
   if (!BEGINNINGS.has(lower.slice(0, 2))) return NO_SIDES;
@@ -256,7 +257,7 @@ export function sidesOf(lower: string): readonly Side[] {
     if (sides !== undefined) return sides;
   }
   return NO_SIDES;
-}
+});
 
 const PHRASAL = new Set(
   (

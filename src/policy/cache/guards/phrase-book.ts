@@ -1,5 +1,6 @@
 // Words and phrases that stand for one of several alternatives ("at least" and "at most", "cat" and "dog"). A text is read
 // against a book once; two texts that hold different members of one group ask for different things.
+import { remembered } from "./memory.ts";
 import { type Token, wordsOf } from "./tokens.ts";
 
 /** Group -> members that a text names. */
@@ -62,14 +63,24 @@ export class PhraseBook {
 
   /** All entries of the longest phrase that begins here. */
   #at(words: readonly Token[], at: number): readonly Entry[] {
-    const lower = words[at]!.lower;
+    const { phrases, forms } = this.#beginningWith(words[at]!.lower);
+    if (phrases.length === 0) return forms;
     const fits = (entry: Entry): boolean =>
       entry.rest.every((word, i) => words[at + 1 + i]?.lower === word);
-    const known = this.#words.get(lower)?.filter(fits);
-    if (known !== undefined && known.length > 0) {
-      const longest = known[0]!.rest.length;
-      return known.filter(({ rest }) => rest.length === longest);
-    }
+    const known = phrases.filter(fits);
+    if (known.length === 0) return forms;
+    const longest = known[0]!.rest.length;
+    return known.filter(({ rest }) => rest.length === longest);
+  }
+
+  /** Phrases with this first word, longest first, and entries that it is a form of. */
+  readonly #beginningWith = remembered((lower) => {
+    const phrases = this.#words.get(lower) ?? NONE;
+    const forms = this.#formsOf(lower);
+    return phrases === NONE && forms === NONE ? NOTHING : { phrases, forms };
+  });
+
+  #formsOf(lower: string): readonly Entry[] {
     if (this.#beginnings.has(lower.slice(0, SHORTEST_STEM)))
       for (let size = Math.min(LONGEST_STEM, lower.length); size >= SHORTEST_STEM; size--) {
         const entries = this.#stems.get(lower.slice(0, size));
@@ -80,6 +91,7 @@ export class PhraseBook {
 }
 
 const NONE: readonly Entry[] = [];
+const NOTHING = { phrases: NONE, forms: NONE };
 
 const HAN = /\p{Script=Han}/u;
 /** As the tokeniser cuts: runs of numerals, single characters, other words. */

@@ -1,4 +1,5 @@
 // Whether two questions ask for opposite things: a negation on one side only, or one word of a pair of opposites each.
+import { remembered } from "./memory.ts";
 import { CHINESE_PAIRS, particleSide, sidesOf } from "./opposites.ts";
 import { type Token, isHan } from "./tokens.ts";
 
@@ -43,13 +44,14 @@ export function polarityOf(tokens: readonly Token[], lang: string): Polarity {
   const words = new Set<string>();
   let negations = 0;
   let han = "";
+  const negating = NEGATIONS_BY_LANGUAGE.get(lang) ?? ANY_NEGATION;
   for (const [at, { lower, kind }] of tokens.entries()) {
     if (kind === "symbol" || kind === "number") continue;
     words.add(lower);
     if (isHan(lower)) han += lower;
-    const isNegation = (NEGATIONS_BY_LANGUAGE.get(lang) ?? ANY_NEGATION).has(lower);
+    const isNegation = negating.has(lower);
     // "Why or why not" and "or not" ask for both.
-    const isBoth = lower === "not" && /^(or|why)$/.test(tokens[at - 1]?.lower ?? "");
+    const isBoth = isNegation && lower === "not" && /^(or|why)$/.test(tokens[at - 1]?.lower ?? "");
     // "No less than" and "not only" are bounds (scope-words.ts).
     const isBound = isNegation && BOUND.has(tokens[at + 1]?.lower ?? "");
     if ((isNegation && !isBoth && !isBound) || lower.endsWith("n't")) negations++;
@@ -94,10 +96,12 @@ export function prefixesConflict(a: Polarity, b: Polarity): string | null {
 
 const DENYING_PREFIX = /^(?:(?:un|im|dis|non|anti|mis|не|без)(?=.{4})|(?:in|il|ir|de)(?=.{5}))/u;
 
+const undenied = remembered((word) => word.replace(DENYING_PREFIX, ""));
+
 /** "safe" against "unsafe": a word of one text is a word of the other behind a denying prefix. */
 function prefixConflict(words: ReadonlySet<string>, others: ReadonlySet<string>): string | null {
   for (const word of others) {
-    const bare = word.replace(DENYING_PREFIX, "");
+    const bare = undenied(word);
     if (bare !== word && words.has(bare) && !others.has(bare) && !words.has(word))
       return `${bare} against ${word}`;
   }

@@ -1,9 +1,11 @@
-// Everything the guards know of one text, read once.
+// Everything the guards know of one text. Each part is read once, and only when it is asked for: most rows differ from a
+// request in what is compared first.
 import { isFunctionWord } from "../language.ts";
 import { antonymsOf } from "./antonyms.ts";
 import { type AnswerLanguages, answerLanguagesOf } from "./answer-language.ts";
 import { type Code, codeOf } from "./code.ts";
 import { kindsOf } from "./kinds.ts";
+import { RecentTexts, remembered, rememberedByLanguage } from "./memory.ts";
 import { type Names, namesOf } from "./names.ts";
 import { type NumberFact } from "./number-values.ts";
 import { numbersOf } from "./numbers.ts";
@@ -21,6 +23,7 @@ import { rateOf, standaloneUnitOf, unitOf } from "./units.ts";
 export interface Reading {
   /** ISO 639-1 code it was read in, or "und". */
   readonly lang: string;
+  readonly tokens: readonly Token[];
   readonly numbers: readonly NumberFact[];
   /** Units that measure, and rates. */
   readonly units: ReadonlySet<string>;
@@ -47,63 +50,129 @@ export interface Reading {
 const MAX_READINGS = 256;
 /** Longer texts are never semantic candidates. */
 const LONGEST_KEPT = 2_048;
-const readings = new Map<string, Reading>();
+const readings = new RecentTexts<Reading>(MAX_READINGS);
 
 export function readingOf(text: string, lang: string): Reading {
-  const key = `${lang}\u0000${text}`;
-  const known = readings.get(key);
+  const known = readings.get(text, lang);
   if (known !== undefined) return known;
-  const reading = read(text, lang);
-  if (text.length <= LONGEST_KEPT) {
-    if (readings.size >= MAX_READINGS) readings.delete(readings.keys().next().value!);
-    readings.set(key, reading);
-  }
+  const reading = new TextReading(text, lang);
+  if (text.length <= LONGEST_KEPT) readings.set(text, reading);
   return reading;
 }
 
-function read(text: string, lang: string): Reading {
-  const tokens = tokenise(text);
-  const numbers = numbersOf(tokens, lang);
-  const units = tokens.flatMap(
-    ({ lower }, at) => standaloneUnitOf(lower) ?? rateOf(lower, tokens[at + 1]?.lower) ?? [],
-  );
-  const content = contentWordsOf(tokens, lang);
-  return {
-    lang,
-    numbers,
-    units: new Set(units),
-    measures: measuresOf(tokens, lang),
-    polarity: polarityOf(tokens, lang),
-    names: namesOf(text, tokens, lang),
-    structure: structureOf(tokens, lang),
-    references: referencesOf(tokens, numbers.length),
-    content,
-    isStory: isStory(tokens, numbers.length),
-    scope: scopeWordsOf(tokens, lang),
-    kinds: kindsOf(tokens, lang),
-    antonyms: antonymsOf(tokens, lang),
-    tense: tenseOf(tokens, lang),
-    answerLanguages: answerLanguagesOf(tokens, lang),
-    code: codeOf(tokens, lang),
-    roles: rolesOf(tokens, lang),
-    pieces: piecesOf(tokens, content),
-  };
+class TextReading implements Reading {
+  readonly lang: string;
+  readonly tokens: readonly Token[];
+  readonly numbers: readonly NumberFact[];
+  readonly content: readonly string[];
+  readonly pieces: ReadonlySet<string>;
+  readonly isStory: boolean;
+  readonly #text: string;
+  #units: Reading["units"] | undefined;
+  #measures: Reading["measures"] | undefined;
+  #polarity: Polarity | undefined;
+  #names: Names | undefined;
+  #structure: Structure | undefined;
+  #references: References | undefined;
+  #scope: Marks | undefined;
+  #kinds: Marks | undefined;
+  #antonyms: Marks | undefined;
+  #tense: Tense | undefined;
+  #answerLanguages: AnswerLanguages | undefined;
+  #code: Code | undefined;
+  #roles: Roles | undefined;
+
+  constructor(text: string, lang: string) {
+    this.#text = text;
+    this.lang = lang;
+    this.tokens = tokenise(text);
+    this.numbers = numbersOf(this.tokens, lang);
+    this.content = contentWordsOf(this.tokens, lang);
+    this.pieces = piecesOf(this.tokens, this.content);
+    this.isStory = isStory(this.tokens, this.numbers.length);
+  }
+
+  get units(): ReadonlySet<string> {
+    return (this.#units ??= unitsOf(this.tokens));
+  }
+
+  get measures(): ReadonlySet<string> {
+    return (this.#measures ??= measuresOf(this.tokens, this.lang));
+  }
+
+  get polarity(): Polarity {
+    return (this.#polarity ??= polarityOf(this.tokens, this.lang));
+  }
+
+  get names(): Names {
+    return (this.#names ??= namesOf(this.#text, this.tokens, this.lang));
+  }
+
+  get structure(): Structure {
+    return (this.#structure ??= structureOf(this.tokens, this.lang));
+  }
+
+  get references(): References {
+    return (this.#references ??= referencesOf(this.tokens, this.numbers.length));
+  }
+
+  get scope(): Marks {
+    return (this.#scope ??= scopeWordsOf(this.tokens, this.lang));
+  }
+
+  get kinds(): Marks {
+    return (this.#kinds ??= kindsOf(this.tokens, this.lang));
+  }
+
+  get antonyms(): Marks {
+    return (this.#antonyms ??= antonymsOf(this.tokens, this.lang));
+  }
+
+  get tense(): Tense {
+    return (this.#tense ??= tenseOf(this.tokens, this.lang));
+  }
+
+  get answerLanguages(): AnswerLanguages {
+    return (this.#answerLanguages ??= answerLanguagesOf(this.tokens, this.lang));
+  }
+
+  get code(): Code {
+    return (this.#code ??= codeOf(this.tokens, this.lang));
+  }
+
+  get roles(): Roles {
+    return (this.#roles ??= rolesOf(this.tokens, this.lang));
+  }
 }
 
+const looseUnitOf = remembered(standaloneUnitOf);
+
+function unitsOf(tokens: readonly Token[]): ReadonlySet<string> {
+  const units = new Set<string>();
+  for (const [at, { lower }] of tokens.entries()) {
+    const unit = looseUnitOf(lower) ?? rateOf(lower, tokens[at + 1]?.lower);
+    if (unit !== undefined) units.add(unit);
+  }
+  return units;
+}
+
+const measureOf = rememberedByLanguage((word, lang) => {
+  const lower = word.replace(/^(?:l|d)'/, "");
+  const isLetter = lower.length === 1 && !isHan(lower);
+  return isLetter || isFunctionWord(lower, lang) ? undefined : unitOf(lower);
+});
+
 function measuresOf(tokens: readonly Token[], lang: string): ReadonlySet<string> {
-  return new Set(
-    tokens.flatMap((token, at) => {
-      const lower = token.lower.replace(/^(?:l|d)'/, "");
-      // 小时 and 人民币 are several tokens.
-      const long = lang === "zh" ? longUnitAt(tokens, at) : undefined;
-      if (long !== undefined) return [long];
-      const isPartOfTwo =
-        lang === "zh" &&
-        [at - 1, at - 2].some((before) => longUnitAt(tokens, before) !== undefined);
-      const isLetter = lower.length === 1 && !isHan(lower);
-      return isPartOfTwo || isLetter || isFunctionWord(lower, lang) ? [] : (unitOf(lower) ?? []);
-    }),
-  );
+  const measures = new Set<string>();
+  for (const [at, { lower }] of tokens.entries()) {
+    // 小时 and 人民币 are several tokens.
+    const long = lang === "zh" ? longUnitAt(tokens, at) : undefined;
+    const isPartOfTwo =
+      lang === "zh" && [at - 1, at - 2].some((before) => longUnitAt(tokens, before) !== undefined);
+    const measure = long ?? (isPartOfTwo ? undefined : measureOf(lower, lang));
+    if (measure !== undefined) measures.add(measure);
+  }
+  return measures;
 }
 
 /** The unit of three or two characters that begins here. */

@@ -1,6 +1,7 @@
 // Who does what to whom, and what is taken from what: the same words whose places are exchanged.
+import { remembered } from "./memory.ts";
 import { isLight, stemOf } from "./substitution.ts";
-import { type Token, wordsOf } from "./tokens.ts";
+import { type Token, hasCapital, wordsOf } from "./tokens.ts";
 
 interface Placed {
   /** The word before it, articles and possessives left out; "^" where there is none. */
@@ -78,11 +79,9 @@ function placesOf(words: readonly Token[], lang: string): Map<string, Placed> {
       at++;
       continue;
     }
-    const elided = /^(?:l|d|qu|s|n|c|j|m|t)'(?=\p{L}{2})/u.exec(lower)?.[0] ?? "";
-    if (elided === "d'") left = "de";
-    const form = lower.slice(elided.length);
+    const { form, stem, followsDe } = formOf(text);
+    if (followsDe) left = "de";
     if (!isLight(form, lang) && !CONTRACTED.has(form)) {
-      const stem = keyOf(form, text);
       if (placed.has(stem)) twice.add(stem);
       placed.set(stem, { left, at, form, followsLight: left === "^" || isLight(left, lang) });
     }
@@ -92,6 +91,13 @@ function placesOf(words: readonly Token[], lang: string): Map<string, Placed> {
   for (const stem of twice) placed.delete(stem);
   return placed;
 }
+
+const formOf = remembered((text) => {
+  const lower = text.toLowerCase();
+  const elided = /^(?:l|d|qu|s|n|c|j|m|t)'(?=\p{L}{2})/u.exec(lower)?.[0] ?? "";
+  const form = lower.slice(elided.length);
+  return { form, stem: keyOf(form, text), followsDe: elided === "d'" };
+});
 
 /** Short words and abbreviations whole: HTTP is not HTTPS. */
 function keyOf(lower: string, text: string): string {
@@ -213,7 +219,7 @@ function clockName(tokens: readonly Token[]): string | null {
 
 const NAME_STEM = 5;
 const isCapital = ({ text, opens, kind }: Token): boolean =>
-  kind === "word" && !opens && /^\p{Lu}\p{Ll}/u.test(text);
+  kind === "word" && !opens && hasCapital(text) && /^\p{Lu}\p{Ll}/u.test(text);
 
 /** X M Y against Y M X between a common beginning and end. */
 function swappedBlocks(a: readonly string[], b: readonly string[]): string | null {
@@ -249,7 +255,7 @@ function asksWhole(tokens: readonly Token[]): boolean {
   return WHOLE.test(
     first
       .filter(({ text, kind }) => kind !== "symbol" || text === "%")
-      .map(({ lower }) => lower.replace(/^d'/, "de "))
+      .map(({ lower }) => (lower.startsWith("d'") ? `de ${lower.slice(2)}` : lower))
       .join(isHan ? "" : " "),
   );
 }

@@ -1,8 +1,9 @@
 // What a question asks about its words: which of them takes which part, and what is wanted of them.
 import { isFunctionWord } from "../language.ts";
+import { rememberedByLanguage } from "./memory.ts";
 import { bareForm } from "./names.ts";
 import { numberWord } from "./number-words.ts";
-import { type Token, wordsOf } from "./tokens.ts";
+import { type Token, isHan as isIdeograph, wordsOf } from "./tokens.ts";
 
 export interface Structure {
   readonly words: readonly string[];
@@ -23,6 +24,7 @@ const FROM = setOf("from von aus desde de du из от с 从 由");
 const TO = setOf("to into nach zu in auf ins a hacia vers à en в на до 到 至");
 /** Points from the word before to the word after without a "from". */
 const BETWEEN = setOf("to into than als que чем over 到");
+const LEADING = new Set([...FROM, ...TO, ...BETWEEN]);
 /** Particles and askings that a Chinese rephrasing adds or drops. */
 const HAN_FILLERS = setOf("的 了 吗 呢 吧 啊 请 问 如 何 怎 么 样 是 为");
 const HAN_ASKINGS = setOf("什么 多少 哪里 哪个 哪些 可以 一个 时候 有什 有多 在哪 是否 能否");
@@ -38,7 +40,7 @@ export function structureOf(tokens: readonly Token[], lang: string): Structure {
   const all = wordsOf(tokens);
   const written = all.filter((token) => !HAN_FILLERS.has(token.lower));
   const words = written.map((token) => bareForm(token.lower));
-  const isHan = 2 * words.filter((word) => HAN.test(word)).length > words.length;
+  const isHan = 2 * words.filter((word) => isIdeograph(word)).length > words.length;
   const content = isHan
     ? hanContent(words)
     : new Set(words.filter((_, at) => isContent(written[at]!, lang)));
@@ -49,24 +51,25 @@ export function structureOf(tokens: readonly Token[], lang: string): Structure {
   return { words, content, isHan, arrows: arrowsOf(words), aspect };
 }
 
-const HAN = /^\p{Script=Han}/u;
-
 /** A character alone means little and occurs everywhere; two that stand together are a word more often than not. */
 function hanContent(words: readonly string[]): ReadonlySet<string> {
   const content = new Set<string>();
   for (const [at, word] of words.entries()) {
     const pair = word + (words[at + 1] ?? "");
-    if (!HAN.test(word)) content.add(word);
-    else if (HAN.test(words[at + 1] ?? "") && !HAN_ASKINGS.has(pair)) content.add(pair);
+    if (!isIdeograph(word)) content.add(word);
+    else if (isIdeograph(words[at + 1] ?? "") && !HAN_ASKINGS.has(pair)) content.add(pair);
   }
   return content;
 }
 
+const isContent = ({ lower, kind }: Token, lang: string): boolean =>
+  kind === "word" && isContentWord(lower, lang);
+
 /** Numbers have a guard of their own. */
-function isContent({ lower, kind }: Token, lang: string): boolean {
-  if (kind !== "word" || QUANTITIES.has(lower)) return false;
-  return !isFunctionWord(lower, lang) && numberWord(lower, lang) === undefined;
-}
+const isContentWord = rememberedByLanguage(
+  (lower, lang) =>
+    !QUANTITIES.has(lower) && !isFunctionWord(lower, lang) && numberWord(lower, lang) === undefined,
+);
 
 /** "From A to B" against "from B to A", or the same words in another order where order matters. Symmetric. */
 export function directionConflict(a: Structure, b: Structure): string | null {
@@ -177,6 +180,7 @@ function arrowsOf(words: readonly string[]): ReadonlySet<string> {
   const arrows = new Set<string>();
   let from: string | null = null;
   for (const [at, word] of words.entries()) {
+    if (!LEADING.has(word)) continue;
     const next = following(words, at);
     if (FROM.has(word) && next !== null) from = next;
     if (next === null) continue;

@@ -2,6 +2,7 @@
 // percent", "the sum of all numbers" and "the sum of all odd numbers". An embedding sees almost the same text. Honest
 // rephrasings that keep this many words and change one are refused too; that is the price.
 import { isFunctionWord } from "../language.ts";
+import { rememberedByLanguage } from "./memory.ts";
 import { numberWord } from "./number-words.ts";
 import { sidesOf } from "./opposites.ts";
 import { type Token, isHan } from "./tokens.ts";
@@ -30,20 +31,27 @@ const LIGHT = new Set(
 );
 
 /** Whether a word links, asks or points, and names nothing. */
-export const isLight = (lower: string, lang: string): boolean =>
-  LIGHT.has(lower) || isFunctionWord(lower, lang);
+export const isLight = rememberedByLanguage(
+  (lower, lang) => LIGHT.has(lower) || isFunctionWord(lower, lang),
+);
 
 /** Content words of a text, cut to their stems; numbers have their own guard. Empty for scripts without spaces. */
 export function contentWordsOf(tokens: readonly Token[], lang: string): readonly string[] {
-  return tokens.flatMap(({ kind, lower }) =>
-    kind !== "word" ||
-    isHan(lower) ||
-    isLight(lower.replace(ELIDED, ""), lang) ||
-    numberWord(lower, lang) !== undefined
-      ? []
-      : [stemOf(lower)],
-  );
+  const stems: string[] = [];
+  for (const { kind, lower } of tokens) {
+    const stem = kind === "word" ? contentStemOf(lower, lang) : undefined;
+    if (stem !== undefined) stems.push(stem);
+  }
+  return stems;
 }
+
+const contentStemOf = rememberedByLanguage((lower, lang) => {
+  const isContent =
+    !isHan(lower) &&
+    !isLight(lower.replace(ELIDED, ""), lang) &&
+    numberWord(lower, lang) === undefined;
+  return isContent ? stemOf(lower) : undefined;
+});
 
 /** What French joins to the next word. */
 const ELIDED = /^(?:l|d|qu|s|n|c|j|m|t)'(?=\p{L}{2})/u;

@@ -56,43 +56,6 @@ export function wordsOf(tokens: readonly Token[]): readonly Token[] {
 let lastTokens: readonly Token[] = [];
 let lastWords: readonly Token[] = [];
 
-/** Words whose facts are remembered; when it is full, all are forgotten. */
-const MAX_WORDS = 8_192;
-/** Longer ones are hardly words, and would fill the memory. */
-const LONGEST_WORD = 40;
-
-/** A function of a word, asked once for each word that is met. */
-export function remembered<Fact>(factOf: (lower: string) => Fact): (lower: string) => Fact {
-  const facts = new Map<string, Fact>();
-  return (lower) => {
-    const known = facts.get(lower);
-    if (known !== undefined || lower.length > LONGEST_WORD) return known ?? factOf(lower);
-    const fact = factOf(lower);
-    if (facts.size >= MAX_WORDS) facts.clear();
-    facts.set(lower, fact);
-    return fact;
-  };
-}
-
-/** The same where the language matters. */
-export function rememberedByLanguage<Fact>(
-  factOf: (lower: string, lang: string) => Fact,
-): (lower: string, lang: string) => Fact {
-  const byLanguage = new Map<string, (lower: string) => Fact>();
-  return (lower, lang) => {
-    let known = byLanguage.get(lang);
-    if (known === undefined) {
-      if (byLanguage.size >= MAX_LANGUAGES) byLanguage.clear();
-      known = remembered((word) => factOf(word, lang));
-      byLanguage.set(lang, known);
-    }
-    return known(lower);
-  };
-}
-
-/** A caller may name any language. */
-const MAX_LANGUAGES = 32;
-
 /** Whether a word begins with a capital. */
 export function hasCapital(written: string): boolean {
   const code = written.charCodeAt(0);
@@ -103,7 +66,17 @@ export function hasCapital(written: string): boolean {
 const HAN = /\p{Script=Han}/u;
 
 /** Whether a token holds ideographs; words of other scripts are told by their first character. */
-export const isHan = (word: string): boolean => word.charCodeAt(0) >= 0x2e80 && HAN.test(word);
+export function isHan(word: string): boolean {
+  if (!(word.charCodeAt(0) >= 0x2e80)) return false;
+  if (word.length > 1) return HAN.test(word);
+  const found = classAt(word, 0);
+  return found >= NUMERAL && found <= HAN_SIGN;
+}
+
+/** Words that are kept; when it is full, all are forgotten. */
+const MAX_WORDS = 4_096;
+/** Longer ones are hardly words, and would fill the memory. */
+const LONGEST_WORD = 40;
 
 const LINE_FEED = 10;
 const APOSTROPHE = 0x27;

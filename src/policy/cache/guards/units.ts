@@ -1,4 +1,5 @@
 // Units of measure and currencies, as data: each line one unit and its spellings in the languages the guards read.
+import { remembered } from "./memory.ts";
 
 const TABLE = `second: s sec secs second seconds sekunde sekunden segundo segundos seconde secondes секунда секунды секунд 秒 秒钟
 millisecond: ms millisecond milliseconds millisekunde millisekunden milisegundo milisegundos milliseconde millisecondes миллисекунда миллисекунды миллисекунд 毫秒
@@ -119,12 +120,12 @@ const RUSSIAN_STEMS: ReadonlyMap<string, string> = new Map(
 );
 
 /** The unit a word names, when it stands beside a number. */
-export function unitOf(lower: string): string | undefined {
+export const unitOf = remembered((lower: string): string | undefined => {
   const unit = SPELLINGS.get(lower);
   if (unit !== undefined || !/^[а-яё]{4,}$/.test(lower)) return unit;
   const stem = lower.replace(RUSSIAN_ENDING, "");
   return stem.length >= 3 ? RUSSIAN_STEMS.get(stem) : undefined;
-}
+});
 
 /** The unit a word names anywhere in a text: "in miles". One-letter spellings and times are left out. */
 export function standaloneUnitOf(lower: string): string | undefined {
