@@ -18,7 +18,7 @@ export interface PairsFigures extends PairsReport {
 
 export function formatPairs(report: PairsFigures): string {
   const { calibration, measured, levels, methods } = report;
-  const titles = levels.map((level) => `${percent(level, 0)} %`);
+  const titles = levels.map((level) => `${Number(percent(level, 6))} %`);
   const ranked = methods.filter(({ auc }) => auc !== null);
   const fixed = methods.filter(({ shipped }) => shipped !== null);
   return [

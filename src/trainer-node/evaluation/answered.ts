@@ -1,7 +1,11 @@
 // How a request of a labelled stream was answered, whoever answered it, and what the sum of them says.
-import { wilsonUpper } from "../intervals.ts";
 import { type RequestKind } from "../simulator/request.ts";
-import { type Interval, percentileInterval, wilsonInterval } from "./operating-curve.ts";
+import {
+  type Interval,
+  percentileInterval,
+  upperBound,
+  wilsonInterval,
+} from "./operating-curve.ts";
 import { Random } from "../../policy/random.ts";
 
 export interface Answered {
@@ -29,7 +33,7 @@ export interface FamilyShare {
   readonly of: number;
   readonly share: number | null;
   readonly interval: Interval;
-  /** The larger one of Wilson's bound and the bootstrap's: requests of one family are right or wrong together. */
+  /** By `upperBound`. */
   readonly upper95: number | null;
 }
 
@@ -140,12 +144,9 @@ function familyShare(
     of: all,
     share: count / all,
     interval: count === 0 || count === all ? wilsonInterval(count, all) : percentileInterval(draws),
-    upper95: Math.max(wilsonUpper(count, all), quantileOf(draws, 0.95)),
+    upper95: upperBound(count, all, draws),
   };
 }
-
-const quantileOf = (values: readonly number[], p: number): number =>
-  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(p * values.length))] ?? 0;
 
 const RESAMPLES = 1000;
 

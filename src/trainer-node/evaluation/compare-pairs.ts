@@ -1,5 +1,4 @@
 // Methods on labelled pairs: thresholds from one half, figures from the other, differences with intervals.
-import { wilsonUpper } from "../intervals.ts";
 import { InputError } from "./json-lines.ts";
 import { type EvaluatedPair, type GroupedPairs } from "./labelled-pairs.ts";
 import {
@@ -10,6 +9,7 @@ import {
   percentileInterval,
   sortScores,
   thresholdFor,
+  upperBound,
   wilsonInterval,
 } from "./operating-curve.ts";
 import { type PairMethod } from "./pair-methods.ts";
@@ -25,7 +25,7 @@ interface IntervalShare {
 export interface OperatingPoint {
   readonly threshold: number;
   readonly hits: IntervalShare;
-  /** `upper95`: upper end of the one-sided 95 % interval. */
+  /** `upper95`: by `upperBound`. */
   readonly traps: IntervalShare & { readonly upper95: number | null };
   /** Pairs without a target that are served. */
   readonly untargeted: IntervalShare;
@@ -278,7 +278,10 @@ function reportOf(
     return {
       threshold,
       hits: shareOf(true, draws.hits[t]!),
-      traps: { ...traps, upper95: traps.of === 0 ? null : wilsonUpper(traps.count, traps.of) },
+      traps: {
+        ...traps,
+        upper95: traps.of === 0 ? null : upperBound(traps.count, traps.of, draws.traps[t]!),
+      },
       untargeted: shareOf(null, draws.untargeted[t]!),
     };
   });

@@ -1,5 +1,5 @@
 // What a score is worth: how many should-hits it serves for how many traps, and how sure that is.
-import { quantile } from "../intervals.ts";
+import { quantile, wilsonUpper } from "../intervals.ts";
 import { Random } from "../../policy/random.ts";
 
 export interface Interval {
@@ -141,3 +141,10 @@ export function percentileInterval(values: readonly number[]): Interval {
   if (finite.length === 0) return { low: Number.NaN, high: Number.NaN };
   return { low: quantile(finite, 0.025), high: quantile(finite, 0.975) };
 }
+
+/**
+ * Upper end of a share's one-sided 95 % interval: the larger one of Wilson's, which takes all for independent, and the bootstrap's,
+ * because what hangs together is right or wrong together.
+ */
+export const upperBound = (count: number, of: number, draws: readonly number[]): number =>
+  Math.max(wilsonUpper(count, of), quantile(draws.filter(Number.isFinite), 0.95));

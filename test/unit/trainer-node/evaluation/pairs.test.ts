@@ -236,6 +236,34 @@ describe("comparison", () => {
     expect(served("early").count + served("late").count).toBe(ours!.calibrated[0]!.hits.count);
   });
 
+  test("traps of one group count as one observation in the bound of how many are served", () => {
+    const bound = (group: (i: number) => string) => {
+      // A score that serves every tenth trap.
+      const traps = Array.from({ length: 200 }, (_, i) => ({
+        ...pair(`t${i}`, `${i % 100} of 200`, `base ${i}`, false),
+        group: group(i),
+      }));
+      const known = new Map(traps.map(({ a }, i) => [a, i % 100 < 10 ? 1 : 0]));
+      const hits = [{ ...pair("h", "hit", "base"), group: "h" }];
+      const all = groupPairs([...traps, ...hits]);
+      const method = {
+        name: "x",
+        score: (a: string) => known.get(a) ?? 1,
+        fixedThreshold: 0.5,
+      };
+      const report = comparePairs({
+        calibration: all,
+        measured: all,
+        methods: [method],
+        levels: [0.01],
+      });
+      const { traps: served } = report.methods[0]!.shipped!;
+      expect(served.share).toBe(0.1);
+      return served.upper95!;
+    };
+    expect(bound((i) => `g${Math.floor((i % 100) / 10)}`)).toBeGreaterThan(bound(String) + 0.05);
+  });
+
   test("a half without should-hits is refused with its counts", () => {
     const traps = { ...pairs, pairs: pairs.pairs.map(({ id, a, b }) => pair(id, a, b, false)) };
     expect(() => comparePairs({ ...halves(traps), methods: [byDigit], levels: [0.01] })).toThrow(
