@@ -33,6 +33,7 @@ import { shuffled } from "../../src/trainer-node/shuffled.ts";
 import { shippedScorer } from "../../src/trainer-node/verifier/shipped.ts";
 import { eligibilityOf } from "../../src/worker/lookup/eligibility.ts";
 import { scopeOf } from "../../src/worker/lookup/fingerprint.ts";
+import { formatMisfit } from "../../src/worker/lookup/response-format.ts";
 import { AnswerCollector, readUsage } from "../../src/worker/openai/answer.ts";
 import { parseChatRequest } from "../../src/worker/openai/chat.ts";
 import { GatewayError } from "../../src/worker/openai/errors.ts";
@@ -157,7 +158,6 @@ async function loggedRequest(
   });
   const answer = eligibility.store ? answerOf(response) : null;
   const usage = readUsage(response["usage"]);
-  const bound = body["max_completion_tokens"] ?? body["max_tokens"];
   return {
     line: Number(line.place.slice(line.place.lastIndexOf(":") + 1)),
     at: timeOf(line, before),
@@ -170,8 +170,19 @@ async function loggedRequest(
     answer,
     tokensIn: usage?.promptTokens ?? roughTokens(JSON.stringify(body["messages"])).length,
     tokensOut: usage?.completionTokens ?? roughTokens(answer ?? "").length,
-    maxTokens: typeof bound === "number" ? bound : null,
+    misfit: (stored) => misfitOf(body, stored),
   };
+}
+
+/** As the gateway sees it: the answer must fit into the tokens that the caller allows, and keep to the format. */
+function misfitOf(
+  body: Readonly<Record<string, unknown>>,
+  { answer, tokensOut }: Pick<LoggedRequest, "answer" | "tokensOut">,
+): string | null {
+  const isTooLong = [body["max_tokens"], body["max_completion_tokens"]].some(
+    (limit) => typeof limit === "number" && tokensOut > limit,
+  );
+  return isTooLong ? "max-tokens" : formatMisfit(body["response_format"], answer ?? "");
 }
 
 /** As the gateway reads it. Throws InputError. */

@@ -1,5 +1,6 @@
 // A labelled request stream: drawn from question groups, or read from a file that an earlier run wrote.
 import { writeFileSync } from "node:fs";
+import { normaliseQuestion } from "../../src/policy/cache/question.ts";
 import {
   compareStream,
   type LabelledStream,
@@ -139,7 +140,17 @@ const worldOf = (
 
 async function readStream(file: string): Promise<readonly WorkloadRequest[]> {
   const requests: WorkloadRequest[] = [];
-  for await (const line of jsonLines(file)) requests.push(requestOf(line, requests));
+  const owners = new Map<string, string>();
+  for await (const line of jsonLines(file)) {
+    const request = requestOf(line, requests);
+    const { group, question } = request;
+    // Whether its answer is right for somebody could not be told.
+    const owner = owners.get(normaliseQuestion(question)) ?? group;
+    if (owner !== group)
+      throw new InputError(`${line.place}: the question of group ${owner} is asked in ${group}`);
+    owners.set(normaliseQuestion(question), group);
+    requests.push(request);
+  }
   if (requests.length < 2) throw new InputError(`${file}: holds no stream`);
   return requests;
 }

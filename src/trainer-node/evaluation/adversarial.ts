@@ -17,7 +17,7 @@ const TRAP_CATEGORIES = [
   "code",
 ] as const;
 
-export type TrapCategory = (typeof TRAP_CATEGORIES)[number];
+type TrapCategory = (typeof TRAP_CATEGORIES)[number];
 
 export interface AdversarialPair {
   /** The row's id with "#paraphrase-0" or "#trap-0". */

@@ -22,8 +22,8 @@ export interface LoggedRequest {
   readonly answer: string | null;
   readonly tokensIn: number;
   readonly tokensOut: number;
-  /** The caller's bound; a longer stored answer is not served. */
-  readonly maxTokens: number | null;
+  /** Why another request's answer may not be served for this one though everything else is equal, or null. */
+  readonly misfit: (stored: Pick<LoggedRequest, "answer" | "tokensOut">) => string | null;
 }
 
 /** A request that would have got an earlier request's answer. */
@@ -105,17 +105,16 @@ function lookUp(
     vector,
   });
   if (request.level === "bypass") return miss(request.reason ?? "bypass");
-  const fits = ({ request: stored }: Row) =>
-    request.maxTokens === null || stored.tokensOut <= request.maxTokens;
   const same = shelf.exactly(question, request.at);
-  if (same !== null && fits(same))
-    return {
-      kind: "exact",
-      hit: hitOf("exact", request, same, { distance: 0, probability: null }),
-    };
+  if (same !== null) {
+    const misfit = request.misfit(same.request);
+    if (misfit !== null) return miss(misfit);
+    const hit = hitOf("exact", request, same, { distance: 0, probability: null });
+    return { kind: "exact", hit };
+  }
   if (request.level === "exact") return miss(request.reason ?? "exact only");
   const vector = embed(question);
-  const near = shelf.nearest(vector, request.at).filter(({ row }) => fits(row));
+  const near = shelf.nearest(vector, request.at);
   const lang = languageOf(question);
   const asked = { text: question, lang, fp: request.fp, now: request.at };
   const { servable, verdicts, obstacle } = resolve(
@@ -125,6 +124,8 @@ function lookUp(
   );
   if (servable === null) return miss(obstacle ?? "distance", vector);
   const { row, distance } = near.find(({ row: each }) => idOf(each) === servable.id)!;
+  const misfit = request.misfit(row.request);
+  if (misfit !== null) return miss(misfit, vector);
   const verdict = verdicts.find(({ id }) => id === servable.id);
   const probability = verdict?.verifier?.probability ?? null;
   return { kind: "semantic", hit: hitOf("semantic", request, row, { distance, probability }) };
@@ -172,24 +173,24 @@ function candidateOf(row: Row, distance: number): Candidate {
 
 /** Stored answers of requests that may share them. */
 class Shelf {
-  readonly #rows: Row[] = [];
-  readonly #exact = new Map<string, Row>();
+  /** By question: a newer answer takes an older one's place. */
+  readonly #rows = new Map<string, Row>();
 
   add(row: Row): void {
-    this.#exact.set(row.question, row);
-    if (row.vector !== null) this.#rows.push(row);
+    const vector = row.vector ?? this.#rows.get(row.question)?.vector ?? null;
+    this.#rows.set(row.question, { ...row, vector });
   }
 
   exactly(question: string, at: number): Row | null {
-    const row = this.#exact.get(question);
+    const row = this.#rows.get(question);
     return row !== undefined && row.expiresAt > at ? row : null;
   }
 
   nearest(vector: Float32Array, at: number): { row: Row; distance: number }[] {
     const best: { row: Row; cosine: number }[] = [];
-    for (const row of this.#rows) {
-      if (!(row.expiresAt > at)) continue;
-      const cosine = inner(row.vector!, vector);
+    for (const row of this.#rows.values()) {
+      if (row.vector === null || !(row.expiresAt > at)) continue;
+      const cosine = inner(row.vector, vector);
       if (best.length === NEIGHBOURS && cosine <= best.at(-1)!.cosine) continue;
       let place = best.length;
       while (place > 0 && best[place - 1]!.cosine < cosine) place--;

@@ -129,6 +129,7 @@ describe("stream", () => {
       [{ ...good, kind: "odd" }, /:2: kind must be/],
       [{ ...good, region: "mars" }, /:2: region must be/],
       [{ ...good, question: 7 }, /:2: question must be/],
+      [{ ...good, question: " q", group: "h" }, /:2: the question of group g is asked in h/],
     ] as const) {
       const file = fileOf("bad-stream.jsonl", [JSON.stringify(good), JSON.stringify(bad)]);
       const options = parse(`stream ${file} --verifier none`);
@@ -200,6 +201,33 @@ describe("log", () => {
     expect(result.savings[0]!.withoutCacheUsd).toBeCloseTo(8 * 7e-6, 12);
     expect(result.savings[0]!.savedUsd).toBeCloseTo(2 * 5.2e-6, 12);
     expect(formatLog(result)).toMatch(/wrong, the first 1 of 1/);
+  });
+
+  test("an answer that does not fit is not served, nor another row's in its place; a newer one takes its place", async () => {
+    const please = `${EIFFEL} please`;
+    const json = { response_format: { type: "json_object" } };
+    const file = fileOf("misfits.jsonl", [
+      entry(EIFFEL, "330 metres"),
+      entry(
+        please,
+        "330 m",
+        { max_tokens: 5 },
+        { usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 } },
+      ),
+      // The nearest row's answer fits now; the row of the very same words comes before it and its answer does not.
+      entry(
+        EIFFEL,
+        "330 m",
+        { max_tokens: 5 },
+        { usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 } },
+      ),
+      entry(EIFFEL, "330 m", { max_completion_tokens: 5 }),
+      entry(EIFFEL, "three hundred", json),
+      entry(EIFFEL, "{}", json),
+    ]);
+    const result = await evaluateLog(optionsOf(file));
+    expect(result.hits.map(({ id, kind }) => `${id} ${kind}`)).toEqual(["4<-3 exact"]);
+    expect(result.obstacles).toMatchObject({ "max-tokens": 2, "not-json": 1 });
   });
 
   test("what the comparison is unsure of goes to a person, whose word counts", async () => {
