@@ -1,11 +1,10 @@
 // What the verifier reads out of one text, once: its words with their weight, their kin and their place.
 import { isFunctionWord } from "../cache/language.ts";
-import { type Names, namesOf } from "../cache/guards/names.ts";
-import { numbersOf } from "../cache/guards/numbers.ts";
-import { type Polarity, polarityOf } from "../cache/guards/polarity.ts";
-import { type Structure, structureOf } from "../cache/guards/structure.ts";
-import { contentWordsOf } from "../cache/guards/substitution.ts";
-import { type Token, tokenise } from "../cache/guards/tokens.ts";
+import { type Names } from "../cache/guards/names.ts";
+import { type Polarity } from "../cache/guards/polarity.ts";
+import { readingOf } from "../cache/guards/reading.ts";
+import { type Structure } from "../cache/guards/structure.ts";
+import { type Token, hasCapital, wordsOf } from "../cache/guards/tokens.ts";
 import { COMMON_WEIGHTS } from "../embedding/common-words.ts";
 import { type Lexicon, folded, stemOf } from "./lexicon.ts";
 
@@ -59,29 +58,52 @@ const FUNCTION_SHARE = 0.15;
 /** Sizes that word vectors are folded to: enough to tell words apart, and cheap to compare. */
 const FOLDED_SIZE = 128;
 
-type KnownWord = Pick<PairWord, "stem" | "weight" | "kind" | "grams" | "vector" | "isQuality">;
+interface KnownWord extends Pick<
+  PairWord,
+  "stem" | "weight" | "kind" | "grams" | "vector" | "isQuality"
+> {
+  /** Folded. */
+  readonly plain: string;
+  /** Of the word alone. */
+  readonly groups: readonly number[];
+  readonly sides: readonly number[];
+}
 
 export class PairReader {
   readonly #lexicon: Lexicon;
   readonly #embed: Embed | null;
-  readonly #known = new Map<string, KnownWord>();
+  /** By language. */
+  readonly #known = new Map<string, Map<string, KnownWord>>();
+  #knownCount = 0;
+  /** What phrases of the lexicon begin with: most words begin none. */
+  readonly #beginnings = new Set<string>();
 
   constructor(lexicon: Lexicon, embed: Embed | null) {
     this.#lexicon = lexicon;
     this.#embed = embed;
+    for (const phrases of [lexicon.synonyms, lexicon.opposites])
+      for (const phrase of phrases.keys())
+        for (let at = phrase.indexOf(" "); at !== -1; at = phrase.indexOf(" ", at + 1))
+          this.#beginnings.add(phrase.slice(0, at));
   }
 
   read(text: string, lang: string): PairReading {
-    const tokens = tokenise(text);
-    const written = tokens.filter(({ kind }) => kind !== "symbol");
+    // What the guards have read of it is not read again.
+    const {
+      tokens,
+      numbers,
+      polarity,
+      names,
+      structure,
+      content: guardWords,
+    } = readingOf(text, lang);
+    const written = wordsOf(tokens);
     const known = written.map((token) => this.#wordOf(token, lang));
-    const synonyms = known.map((): number[] => []);
-    const opposites = known.map((): number[] => []);
-    this.#markPhrases(known, synonyms, opposites);
+    const { synonyms, opposites } = this.#phrasesOf(known);
     const words = known.map(({ stem, weight, kind, grams, vector, isQuality }, at): PairWord => {
       const { text: asWritten, opens } = written[at]!;
       // In German every noun has a capital.
-      const isName = lang !== "de" && !opens && asWritten !== "I" && /^\p{Lu}/u.test(asWritten);
+      const isName = lang !== "de" && !opens && asWritten !== "I" && hasCapital(asWritten);
       return {
         stem,
         weight,
@@ -90,77 +112,103 @@ export class PairReader {
         vector,
         isName,
         isQuality,
-        synonyms: synonyms[at]!,
-        opposites: opposites[at]!,
+        synonyms: synonyms[at] ?? NONE,
+        opposites: opposites[at] ?? NONE,
       };
     });
     const content = words.filter(({ kind }) => kind === "content");
-    const numbers = numbersOf(tokens, lang).map(({ key }) => key);
     return {
       lang,
       words,
       content,
       stems: new Set(words.map(({ stem }) => stem)),
-      synonyms: new Set(synonyms.flat()),
-      opposites: new Set(opposites.flat()),
+      synonyms: allOf(synonyms),
+      opposites: allOf(opposites),
       weight: content.reduce((sum, { weight }) => sum + weight, 0),
-      grams: gramsOf(
-        folded(text.toLowerCase())
-          .replaceAll(/[^\p{L}\p{N}]+/gu, " ")
-          .trim(),
-      ),
+      grams: gramsOf(lettersOf(text)),
       vector: meanVector(words),
-      numbers,
-      polarity: polarityOf(tokens, lang),
-      names: namesOf(text, tokens, lang),
-      structure: structureOf(tokens, lang),
-      guardWords: contentWordsOf(tokens, lang),
-      asks: askedBy(written.map(({ lower }) => folded(lower)).join(" "), lang),
+      numbers: numbers.map(({ key }) => key),
+      polarity,
+      names,
+      structure,
+      guardWords,
+      asks: askedBy(known.map(({ plain }) => plain).join(" "), lang),
     };
   }
 
-  #wordOf({ lower, kind }: Token, lang: string): KnownWord {
-    const key = `${lang} ${lower}`;
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
+  #wordOf(token: Token, lang: string): KnownWord {
+    const found = this.#known.get(lang)?.get(token.lower);
+    if (found !== undefined) return found;
+    const made = this.#newWord(token, lang);
+    if (++this.#knownCount > MAX_WORDS) {
+      this.#known.clear();
+      this.#knownCount = 1;
+    }
+    const own = this.#known.get(lang);
+    if (own === undefined) this.#known.set(lang, new Map([[token.lower, made]]));
+    else own.set(token.lower, made);
+    return made;
+  }
+
+  #newWord({ lower, kind }: Token, lang: string): KnownWord {
     const plain = folded(lower);
     const stem = stemOf(plain, lang);
     const isNumber = kind === "number" || kind === "han-number";
     const isFunction =
       !isNumber && (isFunctionWord(lower, lang) || COMMON_WEIGHTS.has(plain) || COMMON.has(plain));
     const rarity = this.#lexicon.rarity.get(`${lang} ${stem}`) ?? 1;
-    const made: KnownWord = {
+    return {
+      plain,
       stem,
       weight: isFunction ? FUNCTION_SHARE * rarity : rarity,
       kind: isNumber ? "number" : isFunction ? "function" : "content",
       grams: gramsOf(` ${plain} `),
       vector: this.#embed === null ? null : foldedVector(this.#embed(lower)),
       isQuality: lang === "en" && (QUALITIES.has(plain) || QUALITY_ENDING.test(plain)),
+      groups: this.#lexicon.synonyms.get(stem) ?? NONE,
+      sides: this.#lexicon.opposites.get(stem) ?? NONE,
     };
-    if (this.#known.size >= MAX_WORDS) this.#known.delete(this.#known.keys().next().value!);
-    this.#known.set(key, made);
-    return made;
   }
 
-  #markPhrases(
-    words: readonly KnownWord[],
-    synonyms: readonly number[][],
-    opposites: readonly number[][],
-  ): void {
+  /** For each word the groups and sides of the phrases that it is part of; holes where there are none. */
+  #phrasesOf(words: readonly KnownWord[]): { synonyms: Numbers[]; opposites: Numbers[] } {
+    const synonyms: Numbers[] = words.map(() => undefined);
+    const opposites: Numbers[] = words.map(() => undefined);
     const { longestPhrase } = this.#lexicon;
-    for (let start = 0; start < words.length; start++) {
-      let phrase = "";
-      for (let end = start; end < Math.min(words.length, start + longestPhrase); end++) {
-        phrase = end === start ? words[end]!.stem : `${phrase} ${words[end]!.stem}`;
-        const groups = this.#lexicon.synonyms.get(phrase) ?? [];
-        const sides = this.#lexicon.opposites.get(phrase) ?? [];
-        for (let at = start; at <= end; at++) {
-          synonyms[at]!.push(...groups);
-          opposites[at]!.push(...sides);
-        }
+    for (const [start, { stem, groups, sides }] of words.entries()) {
+      mark(synonyms, start, start, groups);
+      mark(opposites, start, start, sides);
+      let phrase = stem;
+      const last = Math.min(words.length, start + longestPhrase) - 1;
+      for (let end = start + 1; end <= last && this.#beginnings.has(phrase); end++) {
+        phrase = `${phrase} ${words[end]!.stem}`;
+        mark(synonyms, start, end, this.#lexicon.synonyms.get(phrase) ?? NONE);
+        mark(opposites, start, end, this.#lexicon.opposites.get(phrase) ?? NONE);
       }
     }
+    return { synonyms, opposites };
   }
+}
+
+type Numbers = number[] | undefined;
+const NONE: readonly number[] = [];
+
+/** Adds numbers to the words of a phrase. */
+function mark(to: Numbers[], start: number, end: number, numbers: readonly number[]): void {
+  if (numbers.length > 0) for (let at = start; at <= end; at++) (to[at] ??= []).push(...numbers);
+}
+
+function allOf(lists: readonly Numbers[]): ReadonlySet<number> {
+  const all = new Set<number>();
+  for (const numbers of lists) if (numbers !== undefined) for (const one of numbers) all.add(one);
+  return all;
+}
+
+/** Folded letters and digits, everything else one space. */
+function lettersOf(text: string): string {
+  const lower = folded(text.toLowerCase());
+  const isPlain = /^[\0-\x7f]*$/.test(lower);
+  return lower.replaceAll(isPlain ? /[^A-Za-z0-9]+/g : /[^\p{L}\p{N}]+/gu, " ").trim();
 }
 
 /** Words that any question may hold, beyond those by which a language is recognised. Folded. */
@@ -274,19 +322,19 @@ const GRAM = 3;
 
 /** Sorted hashes of all runs of three characters, without repeats. */
 function gramsOf(text: string): Int32Array {
-  const found: number[] = [];
   const last = Math.max(1, text.length - GRAM + 1);
+  const grams = new Int32Array(last);
   for (let start = 0; start < last; start++) {
     let state = 0x811c9dc5;
-    for (let at = start; at < Math.min(text.length, start + GRAM); at++)
-      state = Math.imul(state ^ text.charCodeAt(at), 0x01000193);
-    found.push(state | 0);
+    const end = Math.min(text.length, start + GRAM);
+    for (let at = start; at < end; at++) state = Math.imul(state ^ text.charCodeAt(at), 0x01000193);
+    grams[start] = state | 0;
   }
-  const sorted = Int32Array.from(found).toSorted();
+  grams.sort();
   let kept = 0;
-  for (let at = 0; at < sorted.length; at++)
-    if (at === 0 || sorted[at] !== sorted[at - 1]) sorted[kept++] = sorted[at]!;
-  return sorted.subarray(0, kept);
+  for (let at = 0; at < last; at++)
+    if (at === 0 || grams[at] !== grams[at - 1]) grams[kept++] = grams[at]!;
+  return grams.subarray(0, kept);
 }
 
 /** Neighbouring blocks added up with alternating signs, unit length: a cheap projection that keeps angles on average. */
