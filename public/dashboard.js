@@ -95,6 +95,7 @@ function show(live) {
   shares(totals);
   traffic();
   element("rollouts").replaceChildren(...live.regions.map(rollout));
+  slices(live.regions);
   decisions(live.regions.flatMap((region) => region.recent));
   const entries = live.regions.reduce((all, region) => all + region.entries, 0);
   text(
@@ -204,6 +205,64 @@ function rollout({ region, rollout: { stable, candidate, share, next, statistics
   return item;
 }
 
+const STATES = {
+  young: "young: served by the verifier's threshold, examined often",
+  open: "open",
+  cautious: "cautious after a change: served nearer by",
+  closed: "closed: no rephrased question is served",
+};
+const PHASES = {
+  trial: "notes on trial",
+  on: "notes pay",
+  off: "notes do not pay",
+  retry: "notes on trial again",
+};
+
+/** What is known of wrong answers, of the trials of notes, and of a change of the embedder. */
+function slices(regions) {
+  const rows = regions.flatMap(({ region, slices: all }) =>
+    all.map((slice) => {
+      const line = document.createElement("tr");
+      const state = Object.hasOwn(STATES, slice.state) ? STATES[slice.state] : slice.state;
+      const cells = [
+        region,
+        slice.tenant,
+        slice.lang,
+        `${count(slice.hits)} of ${count(slice.requests)} requests`,
+        count(slice.labels),
+        between(slice.wrongPerHit),
+        slice.why === null ? state : `${state} (${slice.why})`,
+      ];
+      line.append(...cells.map((cell) => tag("td", cell)));
+      line.classList.toggle("bad", slice.state === "closed");
+      return line;
+    }),
+  );
+  const lines = regions.flatMap(({ region, notes, reembedding, labelBudgets }) => [
+    ...notes.map(
+      ({ tenant, lang, phase, requests, why }) =>
+        `${region}, ${tenant}, ${lang}: ${Object.hasOwn(PHASES, phase) ? PHASES[phase] : phase} after ${count(requests)} requests${why === null ? "" : ` (${why})`}`,
+    ),
+    ...labelBudgets
+      .filter(({ paused }) => paused)
+      .map(
+        ({ tenant, spentUsd, savedUsd }) =>
+          `${region}, ${tenant}: examining is paused, ${dollars(spentUsd)} spent and ${dollars(savedUsd)} saved in a day`,
+      ),
+    ...(reembedding === null || reembedding.finishedAt !== null
+      ? []
+      : [`${region}: ${count(reembedding.moved)} questions are embedded anew so far`]),
+  ]);
+  element("right").hidden = rows.length + lines.length === 0;
+  element("slices").replaceChildren(...rows);
+  element("trials").replaceChildren(...lines.map((line) => tag("li", line)));
+}
+
+function between({ mean, low, high }) {
+  const share = (x) => `${(100 * x).toFixed(1)} %`;
+  return mean === null ? "not known yet" : `${share(mean)} (${share(low)} to ${share(high)})`;
+}
+
 const EVENTS = {
   candidate: "began its trial",
   replaced: "began its trial in place of one that nobody had met",
@@ -283,8 +342,12 @@ function explanation(id, body) {
   for (const near of body.neighbours ?? []) {
     const verdicts = near.verdicts;
     const refused = (verdicts?.guards ?? []).filter(({ pass }) => !pass);
+    const fit = verdicts?.verifier;
     const why = [
       ...refused.map(({ guard, detail }) => `${guard}: ${detail}`),
+      fit
+        ? `fits with ${percent(fit.probability, 1)}, ${percent(fit.threshold, 1)} needed: ${fit.reasons.map(({ feature, weight }) => `${feature} ${weight > 0 ? "+" : ""}${weight}`).join(", ")}`
+        : "",
       verdicts?.budget && !verdicts.budget.pass ? `budget: ${verdicts.budget.detail}` : "",
     ].filter(Boolean);
     row(

@@ -144,10 +144,14 @@ describe.skipIf(missing)(`dashboard${missing && ` (${missing})`}`, () => {
   test("shows totals, shares and decisions of new requests without a reload", async () => {
     const page = await visit();
     await page.locator("#main").waitFor();
-    const kinds = [
+    const first = [
       cacheResult(await ask(chat("m", CAPITAL, true))),
       cacheResult(await ask(chat("m", CAPITAL))),
-      cacheResult(await ask(chat("m", REPHRASED))),
+    ];
+    const rephrased = await ask(chat("m", REPHRASED));
+    const kinds = [
+      ...first,
+      cacheResult(rephrased),
       cacheResult(await ask(chat("m", POUND))),
       cacheResult(await ask({ ...chat("m", POUND), n: 2 })),
     ];
@@ -173,6 +177,18 @@ describe.skipIf(missing)(`dashboard${missing && ` (${missing})`}`, () => {
     // Newest first.
     expect(await page.locator("#decisions .badge").allTextContents()).toEqual(kinds.toReversed());
     await expect.poll(() => page.locator("#traffic rect").count()).toBeGreaterThan(0);
+
+    // Once somebody has said something of a hit, its language has a record.
+    expect(await page.locator("#right").isVisible()).toBe(false);
+    const decision = rephrased.headers["x-velo-decision"];
+    await post(`${gateway.url}/v1/feedback`, { body: { decision_id: decision, score: 1 } });
+    const record = page.locator("#slices tr td");
+    await expect.poll(() => record.count(), { timeout: 15_000 }).toBe(7);
+    const cells = await record.allTextContents();
+    // Four of the five were for the cache.
+    expect(cells.slice(0, 5)).toEqual(["us", "local", "en", "1 of 4 requests", "0"]);
+    expect(cells[5]).toBe("not known yet");
+    expect(cells[6]).toMatch(/^young/);
   });
 
   test("an opened decision explains itself and stays open while new ones arrive", async () => {
