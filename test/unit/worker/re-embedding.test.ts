@@ -9,7 +9,7 @@ import { type MovingPorts, moveRows } from "../../../src/worker/re-embedding.ts"
 import { MemoryIndex } from "../../support/memory-index.ts";
 import { newRig } from "../../support/node-rig.ts";
 import { Crash, Fault, insertOf, reportOf } from "../../support/region-rig.ts";
-import { World } from "../../support/world.ts";
+import { World, keyOf } from "../../support/world.ts";
 
 /** Every crash point takes seconds: each is tried when CRASH_STRIDE is 1. */
 const STRIDE = Number(process.env["CRASH_STRIDE"] ?? 4);
@@ -90,10 +90,10 @@ function setUp({ reembedding = REGION_SETTINGS.reembedding } = {}) {
     await rig.settle(1);
     await world.clock.advance(rig.now - world.clock.now());
   };
-  const ask = async (question: string) => {
+  const ask = async (question: string, how: Parameters<World["ask"]>[1] = {}) => {
     await world.clock.advance(61_000);
     rig.now = world.clock.now();
-    const { result, text } = await world.ask(question);
+    const { result, text } = await world.ask(question, how);
     await settle();
     return `${result} ${text}`;
   };
@@ -180,6 +180,48 @@ describe("after a change of the embedder", () => {
       finishedAt: expect.any(Number),
     });
     expect(scene.rig.errors).toEqual([]);
+  });
+
+  test("what was one tenant's, user's, namespace's or conversation's own is so afterwards too", async () => {
+    const scene = setUp();
+    const system = (content: string) => [
+      { role: "system", content },
+      { role: "user", content: CAPITAL },
+    ];
+    const scoped = keyOf("scoped", { userScope: true });
+    const owners: readonly Parameters<typeof scene.ask>[1][] = [
+      { key: keyOf("acme") },
+      { key: keyOf("other") },
+      { key: scoped, body: { user: "ann" } },
+      { key: scoped, body: { user: "bob" } },
+      { key: keyOf("acme"), headers: { "x-velo-cache": "namespace=n" } },
+      { key: keyOf("acme"), body: { messages: system("Be brief.") } },
+      { key: keyOf("acme"), region: "eu" },
+    ];
+    let answers = 0;
+    scene.world.model.script = () => ({ text: `answer ${answers++}` });
+    for (const [i, owner] of owners.entries())
+      expect(await scene.ask(CAPITAL, owner)).toBe(`MISS answer ${i}`);
+    scene.switchTo("embedder/b");
+    expect(await scene.pass()).toBe(owners.length);
+    for (const [i, owner] of owners.entries())
+      expect(await scene.ask(CAPITAL, owner)).toBe(`HIT-EXACT answer ${i}`);
+    for (const [i, owner] of owners.entries()) {
+      const messages = [
+        ...((owner?.body?.["messages"] as readonly unknown[] | undefined)?.slice(0, -1) ?? []),
+        { role: "user", content: REPHRASED },
+      ];
+      const rephrased = { ...owner, body: { ...owner?.body, messages } };
+      expect(await scene.ask(REPHRASED, rephrased)).toBe(`HIT-SEMANTIC answer ${i}`);
+    }
+    const strangers: typeof owners = [
+      { key: keyOf("third") },
+      { key: scoped, body: { user: "eve" } },
+      { key: keyOf("acme"), headers: { "x-velo-cache": "namespace=m" } },
+      { key: keyOf("acme"), body: { messages: system("Be long.") } },
+      { key: keyOf("acme"), region: "asia" },
+    ];
+    for (const stranger of strangers) expect(await scene.ask(CAPITAL, stranger)).toMatch(/^MISS/);
   });
 
   test("a question asked before the job is a miss, and its new answer is not replaced by the old one", async () => {
