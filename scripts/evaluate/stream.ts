@@ -54,15 +54,14 @@ export async function evaluateStream(options: StreamOptions): Promise<StreamResu
   const begin = performance.now();
   const embedder = await openEmbedder(options.embedder);
   const scorer = options.verifier === "none" ? null : shippedScorer();
-  const groups = options.file === undefined ? await loadGroups(options.data) : [];
-  const requests =
-    options.file === undefined ? draw(groups, "measured", options) : await readStream(options.file);
-  if (options.write !== undefined)
-    writeFileSync(options.write, requests.map((one) => `${JSON.stringify(one)}\n`).join(""));
+  const drawn = options.file === undefined ? await loadGroups(options.data) : null;
+  const { requests, groups } =
+    drawn === null
+      ? await readStream(options.file!)
+      : { requests: draw(drawn, "measured", options), groups: drawn };
+  if (options.write !== undefined) writeStream(options.write, requests, groups);
   const calibration =
-    options.file === undefined
-      ? draw(groups, "calibration", { ...options, seed: options.seed + 1 })
-      : null;
+    drawn === null ? null : draw(drawn, "calibration", { ...options, seed: options.seed + 1 });
   const world = (some: readonly WorkloadRequest[]) =>
     worldOf(some, groups, embedder, options.answerTokens);
   const bar = progressBar("", 200);
@@ -123,7 +122,7 @@ function draw(
 
 const worldOf = (
   requests: readonly WorkloadRequest[],
-  groups: readonly Group[],
+  groups: readonly FamilyMember[],
   { profile, embed }: OpenEmbedder,
   answerTokens: number,
 ): LabelledStream => ({
@@ -138,8 +137,24 @@ const worldOf = (
   }),
 });
 
-async function readStream(file: string): Promise<readonly WorkloadRequest[]> {
+/** A group and its near misses are one family: right or wrong together. */
+type FamilyMember = Pick<Group, "id" | "family">;
+
+function writeStream(
+  file: string,
+  requests: readonly WorkloadRequest[],
+  groups: readonly FamilyMember[],
+): void {
+  const families = new Map(groups.map(({ id, family }) => [id, family]));
+  const lines = requests.map((one) =>
+    JSON.stringify({ ...one, family: families.get(one.group) ?? one.group }),
+  );
+  writeFileSync(file, lines.map((line) => `${line}\n`).join(""));
+}
+
+async function readStream(file: string) {
   const requests: WorkloadRequest[] = [];
+  const families = new Map<string, string>();
   const owners = new Map<string, string>();
   for await (const line of jsonLines(file)) {
     const request = requestOf(line, requests);
@@ -149,10 +164,11 @@ async function readStream(file: string): Promise<readonly WorkloadRequest[]> {
     if (owner !== group)
       throw new InputError(`${line.place}: the question of group ${owner} is asked in ${group}`);
     owners.set(normaliseQuestion(question), group);
+    families.set(group, optionalText(line, "family") ?? group);
     requests.push(request);
   }
   if (requests.length < 2) throw new InputError(`${file}: holds no stream`);
-  return requests;
+  return { requests, groups: [...families].map(([id, family]) => ({ id, family })) };
 }
 
 function requestOf(line: JsonLine, before: readonly WorkloadRequest[]): WorkloadRequest {

@@ -73,7 +73,7 @@ export interface WorkloadSourceOptions {
   readonly name?: string;
   readonly requests: readonly WorkloadRequest[];
   /** Tells the families of the requests' groups; a group that is missing is its own family. */
-  readonly groups: readonly Group[];
+  readonly groups: readonly Pick<Group, "id" | "family">[];
   readonly embedder: EmbedderProfile;
   readonly embed: (text: string) => Float32Array;
   readonly delays?: DelayAssumptions;
