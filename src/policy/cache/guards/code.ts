@@ -8,7 +8,18 @@ export interface Code {
   readonly names: ReadonlySet<string>;
   /** Options ("-r", "--force") and operators ("===", "&&"). */
   readonly signs: ReadonlySet<string>;
+  /** All signs, in order. */
+  readonly marks: string;
+  /** So many of them are none of sentences that the text is code or markup, in which each one counts. */
+  readonly isMarkup: boolean;
 }
+
+/** Share of a text's tokens from which such signs make it code; half of them may be any signs. Sums and prices stay below. */
+const MARKUP = 0.3;
+const MIN_MARKS = 4;
+const OF_SENTENCES = /^[\p{P}\p{Sc}°]$/u;
+/** Punctuation that programs are full of. */
+const OF_PROGRAMS = /^[{}[\]\\#@*/_&]$/;
 
 const setOf = (words: string) => new Set(words.split(" "));
 
@@ -50,6 +61,11 @@ export function codeOf(tokens: readonly Token[], lang: string): Code {
   const names = new Set<string>();
   const signs = new Set<string>();
   const isTechnical = tokens.some(({ lower }) => TECHNOLOGIES.has(lower));
+  const all = tokens.flatMap(({ kind, text }) => (kind === "symbol" ? [text] : []));
+  const odd = all.filter((sign) => !OF_SENTENCES.test(sign) || OF_PROGRAMS.test(sign)).length;
+  const isMarkup =
+    all.length >= MIN_MARKS &&
+    (odd >= Math.max(MIN_MARKS, MARKUP * tokens.length) || 2 * all.length >= tokens.length);
   const hasOtherScript = lang === "ru" || lang === "zh" || lang === "ja" || lang === "uk";
   for (const [at, token] of tokens.entries()) {
     if (token.kind === "symbol") {
@@ -78,7 +94,7 @@ export function codeOf(tokens: readonly Token[], lang: string): Code {
     )
       signs.add(`${lower}${next.text}`);
   }
-  return { names, signs };
+  return { names, signs, marks: all.join(""), isMarkup };
 }
 
 /** The run of operator signs that begins here, or an option after a space. */
@@ -107,6 +123,12 @@ export function codeConflict(a: Code, b: Code): string | null {
   if (name !== undefined && otherName !== undefined) return `${name} against ${otherName}`;
   const [sign, otherSign] = [only(a.signs, b.signs), only(b.signs, a.signs)];
   return sign !== undefined && otherSign !== undefined ? `${sign} against ${otherSign}` : null;
+}
+
+/** Two texts of which one is code, and whose signs are not the same ones in the same order. Symmetric. */
+export function markupConflict(a: Code, b: Code): string | null {
+  if ((!a.isMarkup && !b.isMarkup) || a.marks === b.marks) return null;
+  return `${a.marks.slice(0, 20)} against ${b.marks.slice(0, 20)}`;
 }
 
 /** Options and operators on one side only. */

@@ -2,7 +2,7 @@
 // same difference between texts that share little may be another wording, and is then left to whoever reads both.
 import { answerLanguageConflict } from "./answer-language.ts";
 import { antonymsConflict } from "./antonyms.ts";
-import { codeConflict, signConflict } from "./code.ts";
+import { codeConflict, markupConflict, signConflict } from "./code.ts";
 import { kindsConflict } from "./kinds.ts";
 import { monthsConflict, namesConflict, namesExchange, quotesExchange } from "./names.ts";
 import { type NumberFact } from "./number-values.ts";
@@ -122,6 +122,7 @@ export function findingsOf(a: Reading, b: Reading, certainOnly = false): readonl
   add("entity", "subject", false, () => subjectConflict(a.structure, b.structure));
   if (a.isStory && b.isStory)
     add("entity", "addition", alike >= RETOLD, () => additionConflict(a.structure, b.structure));
+  add("code", "code", true, () => markupConflict(a.code, b.code));
   add("code", "code", alike >= COMMANDED, () => codeConflict(a.code, b.code));
   add("code", "code", false, () => signConflict(a.code, b.code));
   add("direction", "direction", isNear, () => rolesConflict(a.roles, b.roles));

@@ -61,6 +61,13 @@ const TRAPS: readonly (readonly [string, string, string, string])[] = [
     "Combien coûtent 3 billets en euros ?",
     "Combien coûtent 3 billets en francs ?",
   ],
+  ["code", "other tags around the same words", "<b>alert(1)</b><i>", "<script>alert(1)</script>"],
+  [
+    "code",
+    "another operator in code",
+    "if (a[i] <= b[i]) { c += a[i]; }",
+    "if (a[i] >= b[i]) { c -= a[i]; }",
+  ],
   [
     "unit",
     "the same number of another unit, converted back",
