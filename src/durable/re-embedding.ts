@@ -170,8 +170,7 @@ export class Reembedding {
     );
     this.#leave(moved, moved.length);
     this.#evict(gone.filter(isAlive).flatMap((key) => book.get(key) ?? []));
-    for (const key of lease.rows.keys())
-      this.#attempts.set(key, (this.#attempts.get(key) ?? 0) + 1);
+    for (const key of moves.map(keyOf)) this.#attempts.set(key, (this.#attempts.get(key) ?? 0) + 1);
     for (const key of moved) this.#attempts.delete(keyOf(key));
     this.#lease = null;
     return moved.length;

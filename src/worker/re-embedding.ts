@@ -35,6 +35,10 @@ export interface MovingRegion {
 const MAX_ROWS = 200;
 const MAX_MS = 45_000;
 const READ_CHUNK = 10;
+/** Of answers, per lease, in UTF-16 units: they lie in memory together and go to the region object in one call. */
+const MAX_TEXT = 4_000_000;
+/** A text that any embedder takes. */
+const HARMLESS = "question";
 /** Rows, of the entry itself, its batch and the state. */
 const ROWS_WRITTEN = 2.1;
 
@@ -69,12 +73,18 @@ async function prepare(
 ): Promise<Omit<MoveResult, "token">> {
   const readable: Readable[] = [];
   const gone: LeasedRow[] = [];
-  for (let i = 0; i < rows.length; i += READ_CHUNK) {
+  let [reads, length] = [0, 0];
+  // Rows that are left out come with a later lease.
+  for (let i = 0; i < rows.length && length < MAX_TEXT; i += READ_CHUNK) {
     const chunk = rows.slice(i, i + READ_CHUNK);
+    reads += chunk.length;
     const read = await Promise.all(chunk.map((row) => readRow(row, ports)));
     for (const [j, found] of read.entries())
       if (found === null) gone.push(chunk[j]!);
-      else readable.push(found);
+      else {
+        readable.push(found);
+        length += found.answer.text.length;
+      }
   }
   const vectors = await embedEach(
     readable.map(({ wording }) => wording),
@@ -93,7 +103,7 @@ async function prepare(
     costUsd:
       tokens * ports.embedder.usdPerToken +
       // Each answer is read, and its new key looked up before anything is written there.
-      (rows.length + moves.length) * PRICES.storeRead +
+      (reads + moves.length) * PRICES.storeRead +
       moves.length * (PRICES.storeWrite + ROWS_WRITTEN * PRICES.objectRowWritten),
   };
 }
@@ -151,8 +161,8 @@ async function moveOf(found: Readable, vector: Float32Array, ports: MovingPorts)
 }
 
 /**
- * One vector per text, null for a text that the embedder refuses while it takes others. Throws when it takes none of the
- * first few: then it is down, and no row is at fault.
+ * One vector per text, null for a text that the embedder refuses while it takes a harmless one. Throws when it does not take
+ * that either: then it is down, and no row is at fault.
  */
 async function embedEach(
   texts: readonly string[],
@@ -163,19 +173,13 @@ async function embedEach(
     return await embed(texts);
   } catch {
     const vectors: (Float32Array | null)[] = [];
-    let error: unknown;
     for (const text of texts) {
       try {
         vectors.push((await embed([text]))[0] ?? null);
-      } catch (cause) {
-        error = cause;
+      } catch {
+        await embed([HARMLESS]);
         vectors.push(null);
       }
-      if (
-        vectors.length === Math.min(3, texts.length) &&
-        vectors.every((vector) => vector === null)
-      )
-        throw new Error("the embedder takes no question", { cause: error });
     }
     return vectors;
   }

@@ -1,7 +1,7 @@
 // A change of the embedder: the gateway over a real region object's core, both with the same store. Another embedder is
 // another space (here: the same numbers in reverse order, so that distances inside each are alike and between them mean
 // nothing), and the job moves what was cached.
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { REGION_SETTINGS } from "../../../src/durable/region-core.ts";
 import { encodeFloats } from "../../../src/policy/half.ts";
 import { type StoredAnswer, answerIdOf, vectorIdOf } from "../../../src/worker/lookup/entries.ts";
@@ -403,13 +403,36 @@ describe("the job", () => {
     const scene = await cached();
     scene.switchTo("embedder/b");
     scene.isDown.embedder = true;
-    await expect(scene.pass()).rejects.toThrow("takes no question");
+    await expect(scene.pass()).rejects.toThrow("refused");
+    expect(scene.rows()).toEqual(["embedder/a 2", "embedder/a 1"]);
     scene.isDown.embedder = false;
     scene.refused.add(BOIL);
     scene.rig.now += 180_000;
     expect(await scene.pass()).toBe(1);
     expect(scene.rows()).toEqual(["embedder/b 2"]);
     expect(scene.rig.core.live().reembedding).toMatchObject({ moved: 1, evicted: 1 });
+  });
+
+  test("comes to an end where the embedder refuses every question that is left", async () => {
+    const scene = await cached();
+    scene.switchTo("embedder/b");
+    for (const question of [CAPITAL, BOIL]) scene.refused.add(question);
+    await scene.pass();
+    await scene.pass();
+    expect(scene.rows()).toEqual([]);
+    expect(scene.rig.core.live().reembedding?.finishedAt).not.toBeNull();
+  });
+
+  test("takes long answers a few at a time", async () => {
+    const scene = setUp();
+    const questions = Array.from({ length: 11 }, (_, i) => `What is the meaning of word ${i}?`);
+    scene.world.model.script = () => ({ text: "long ".repeat(100_000) });
+    for (const question of questions) await scene.ask(question);
+    scene.switchTo("embedder/b");
+    const settled = vi.spyOn(scene.rig.core, "settleMoves");
+    expect(await scene.pass()).toBe(11);
+    expect(settled.mock.calls.map(([{ moves }]) => moves.length)).toEqual([10, 1]);
+    expect(scene.rig.core.live().reembedding).toMatchObject({ moved: 11, evicted: 0 });
   });
 
   test("moves no row that anybody called wrong, that is about to expire, or whose answer is not its own", async () => {
