@@ -1,23 +1,28 @@
 // What was found out about words and texts before, kept in the isolate: most words of a question were met, and popular rows
 // are candidates again and again. Everything here is bounded.
 
-/** Words whose facts are remembered; when it is full, all are forgotten. */
-const MAX_WORDS = 4_096;
+/** Words whose facts are remembered, of each of two generations: what is asked for again stays. */
+const MAX_WORDS = 2_048;
 /** Longer ones are hardly words, and would fill the memory. */
 const LONGEST_WORD = 40;
+/** A caller may name any language. */
+const MAX_LANGUAGES = 16;
 
 /** A function of a word, asked once for each word that is met. */
 export function remembered<Fact>(factOf: (word: string) => Fact): (word: string) => Fact {
-  const facts = new Map<string, Fact>();
+  let recent = new Map<string, Fact>();
+  let older = new Map<string, Fact>();
   return (word) => {
-    const known = facts.get(word);
-    if (known !== undefined) return known;
+    const known = recent.get(word);
     // Nothing to say of a word is a fact as well.
-    if (facts.has(word)) return known as Fact;
-    const fact = factOf(word);
-    if (word.length > LONGEST_WORD) return fact;
-    if (facts.size >= MAX_WORDS) facts.clear();
-    facts.set(word, fact);
+    if (known !== undefined || recent.has(word)) return known as Fact;
+    if (word.length > LONGEST_WORD) return factOf(word);
+    const fact = older.has(word) ? (older.get(word) as Fact) : factOf(word);
+    if (recent.size >= MAX_WORDS) {
+      older = recent;
+      recent = new Map();
+    }
+    recent.set(word, fact);
     return fact;
   };
 }
@@ -26,23 +31,15 @@ export function remembered<Fact>(factOf: (word: string) => Fact): (word: string)
 export function rememberedByLanguage<Fact>(
   factOf: (word: string, lang: string) => Fact,
 ): (word: string, lang: string) => Fact {
-  const byLanguage = new Map<string, Map<string, Fact>>();
-  let count = 0;
+  const byLanguage = new Map<string, (word: string) => Fact>();
   return (word, lang) => {
-    const facts = byLanguage.get(lang);
-    const known = facts?.get(word);
-    if (known !== undefined) return known;
-    if (facts?.has(word) === true) return known as Fact;
-    const fact = factOf(word, lang);
-    if (word.length > LONGEST_WORD) return fact;
-    if (++count > MAX_WORDS) {
-      byLanguage.clear();
-      count = 1;
+    let inLanguage = byLanguage.get(lang);
+    if (inLanguage === undefined) {
+      if (byLanguage.size >= MAX_LANGUAGES) byLanguage.clear();
+      inLanguage = remembered((one) => factOf(one, lang));
+      byLanguage.set(lang, inLanguage);
     }
-    const kept = byLanguage.get(lang);
-    if (kept === undefined) byLanguage.set(lang, new Map([[word, fact]]));
-    else kept.set(word, fact);
-    return fact;
+    return inLanguage(word);
   };
 }
 

@@ -34,8 +34,9 @@ export function namesOf(text: string, tokens: readonly Token[], lang: string): N
     if (month !== undefined) months.add(month);
     if (kind !== "word") continue;
     mentions.add(lower);
-    mentions.add(bareForm(lower));
-    mentions.add(nameOf(lower));
+    const { bare, name } = formsOf(lower);
+    if (bare !== lower) mentions.add(bare);
+    if (name !== bare) mentions.add(name);
     // "W-LAN" is "WLAN".
     const tail = tokens[at + 1]?.text === "-" ? tokens[at + 2] : undefined;
     if (tail?.glued === true && lower.length === 1) mentions.add(lower + tail.lower);
@@ -48,9 +49,8 @@ export function namesOf(text: string, tokens: readonly Token[], lang: string): N
       required.add(country);
       mentions.add(country);
     } else if (isUnit(tokens, at) || isSecondOfTwo(tokens, at)) continue;
-    else if (hasOtherScript && /^[a-z][\w-]+$/i.test(written)) required.add(nameOf(lower));
-    else if (!isShouting && (isIdentifier(written) || isName(tokens, at, lang)))
-      required.add(nameOf(lower));
+    else if (hasOtherScript && /^[a-z][\w-]+$/i.test(written)) required.add(name);
+    else if (!isShouting && (isIdentifier(written) || isName(tokens, at, lang))) required.add(name);
   }
   return { required, mentions, months, quotes: quotesOf(text) };
 }
@@ -105,11 +105,11 @@ const nameOf = remembered((lower) => {
   return ALIASES.get(elided) ?? ALIASES.get(bare) ?? bare;
 });
 
+const formsOf = remembered((lower) => ({ bare: bareForm(lower), name: nameOf(lower) }));
+
 /** Why two questions are about different things, or null. Symmetric. */
 export function namesConflict(a: Names, b: Names): string | null {
-  const missing =
-    [...a.required].find((name) => !b.mentions.has(name)) ??
-    [...b.required].find((name) => !a.mentions.has(name));
+  const missing = onlyIn(a.required, b.mentions) ?? onlyIn(b.required, a.mentions);
   if (missing !== undefined) return `${missing} is named on one side only`;
   const quote =
     [...a.quotes].find((item) => !b.quotes.has(item) && !isSaid(item, b)) ??
@@ -119,7 +119,8 @@ export function namesConflict(a: Names, b: Names): string | null {
 
 /** A name on each side that the other side does not mention, nor anything spelled like it. Symmetric. */
 export function namesExchange(a: Names, b: Names): string | null {
-  const [onlyA, onlyB] = [unmentioned(a, b), unmentioned(b, a)];
+  const onlyA = unmentioned(a, b);
+  const onlyB = onlyA.length === 0 ? onlyA : unmentioned(b, a);
   const isLetter = (name: string): boolean => name.length === 1;
   for (const one of onlyA)
     for (const other of onlyB)
@@ -204,7 +205,12 @@ export function monthsConflict(a: Names, b: Names): string | null {
 }
 
 function onlyInOne(a: ReadonlySet<string>, b: ReadonlySet<string>): string | undefined {
-  return [...a].find((item) => !b.has(item)) ?? [...b].find((item) => !a.has(item));
+  return onlyIn(a, b) ?? onlyIn(b, a);
+}
+
+function onlyIn(a: ReadonlySet<string>, b: ReadonlySet<string>): string | undefined {
+  for (const item of a) if (!b.has(item)) return item;
+  return undefined;
 }
 
 /** CamelCase, snake_case, ABC, x86: written so on purpose. */
@@ -244,10 +250,23 @@ const MOST_QUOTES = 50;
 /** Quoted and code spans. Each mark is found once, so that a text of nothing but quotation marks stays linear. */
 function quotesOf(text: string): ReadonlySet<string> {
   const quotes = new Set<string>();
+  if (HAS_QUOTE.test(text)) addQuoted(text, quotes);
+  if (HAS_PATH.test(text)) addPaths(text, quotes);
+  return quotes;
+}
+
+/** Most texts hold neither. */
+const HAS_QUOTE = /["“„«`「《]/;
+const HAS_PATH = /[./\\@:][\w-]/;
+
+function addQuoted(text: string, quotes: Set<string>): void {
   for (const match of text.matchAll(/["“„«`「《]([^"“”„«»`「」《》]{1,200})["”»`」》]/g)) {
     const inner = match[1]!.trim().toLowerCase();
     if (inner !== "" && quotes.size < MOST_QUOTES) quotes.add(inner);
   }
+}
+
+function addPaths(text: string, quotes: Set<string>): void {
   for (const [path] of text.matchAll(/(?<![\w-])[\w-]+(?:[./\\@:]+[\w-]+)+/g)) {
     // A file, an address, a version; not two sentences without a space between them.
     // "km/h" and "and/or" are none.
@@ -257,5 +276,4 @@ function quotesOf(text: string): ReadonlySet<string> {
       !/^[^/\\@:_\d]*\.\p{Lu}\p{Ll}*$/u.test(path);
     if (isPath && quotes.size < MOST_QUOTES) quotes.add(path.toLowerCase());
   }
-  return quotes;
 }

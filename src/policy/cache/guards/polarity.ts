@@ -9,6 +9,8 @@ export interface Polarity {
   /** Pair -> bit 1 for its first side, bit 2 for its second. */
   readonly sides: ReadonlyMap<string, number>;
   readonly words: ReadonlySet<string>;
+  /** Words behind a denying prefix -> what is left without it. */
+  readonly denied: ReadonlyMap<string, string>;
 }
 
 const NEGATIONS: Readonly<Record<string, string>> = {
@@ -42,12 +44,15 @@ const CHINESE_NOT_NEGATION =
 export function polarityOf(tokens: readonly Token[], lang: string): Polarity {
   const sides = new Map<string, number>();
   const words = new Set<string>();
+  const denied = new Map<string, string>();
   let negations = 0;
   let han = "";
   const negating = NEGATIONS_BY_LANGUAGE.get(lang) ?? ANY_NEGATION;
   for (const [at, { lower, kind }] of tokens.entries()) {
     if (kind === "symbol" || kind === "number") continue;
     words.add(lower);
+    const bare = undenied(lower);
+    if (bare !== lower) denied.set(lower, bare);
     if (isHan(lower)) han += lower;
     const isNegation = negating.has(lower);
     // "Why or why not" and "or not" ask for both.
@@ -66,7 +71,7 @@ export function polarityOf(tokens: readonly Token[], lang: string): Polarity {
         if (spellings.some((word) => han.includes(word)))
           mark(sides, `zh${pair}`, side === 0 ? 0 : 1);
   }
-  return { negations, sides, words };
+  return { negations, sides, words, denied };
 }
 
 /** Why two questions have opposite polarity, or null. Symmetric. */
@@ -91,7 +96,7 @@ export function oppositesConflict(a: Polarity, b: Polarity): string | null {
 
 /** "safe" on one side, "unsafe" on the other. Symmetric. */
 export function prefixesConflict(a: Polarity, b: Polarity): string | null {
-  return prefixConflict(a.words, b.words) ?? prefixConflict(b.words, a.words);
+  return prefixConflict(a, b) ?? prefixConflict(b, a);
 }
 
 const DENYING_PREFIX = /^(?:(?:un|im|dis|non|anti|mis|не|без)(?=.{4})|(?:in|il|ir|de)(?=.{5}))/u;
@@ -99,12 +104,10 @@ const DENYING_PREFIX = /^(?:(?:un|im|dis|non|anti|mis|не|без)(?=.{4})|(?:in
 const undenied = remembered((word) => word.replace(DENYING_PREFIX, ""));
 
 /** "safe" against "unsafe": a word of one text is a word of the other behind a denying prefix. */
-function prefixConflict(words: ReadonlySet<string>, others: ReadonlySet<string>): string | null {
-  for (const word of others) {
-    const bare = undenied(word);
-    if (bare !== word && words.has(bare) && !others.has(bare) && !words.has(word))
+function prefixConflict({ words }: Polarity, others: Polarity): string | null {
+  for (const [word, bare] of others.denied)
+    if (words.has(bare) && !others.words.has(bare) && !words.has(word))
       return `${bare} against ${word}`;
-  }
   return null;
 }
 

@@ -85,7 +85,7 @@ export function referencesOf(tokens: readonly Token[], numbers: number): Referen
   const han = words.filter((word) => isHan(word)).join("");
   return {
     fresh: freshWord(words, numbers) ?? freshHan(han, numbers),
-    personal: personalWord(words) ?? pointerWord(words, hasClauses(tokens)) ?? handOf(han, tokens),
+    personal: personalWord(words) ?? pointerWord(words, tokens) ?? handOf(han, tokens),
   };
 }
 
@@ -132,13 +132,13 @@ function personalWord(words: readonly string[]): string | null {
 }
 
 /** "Explain this", "continue", "what about Spain": the rest of the question stands in another turn. */
-function pointerWord(words: readonly string[], explainsItself: boolean): string | null {
+function pointerWord(words: readonly string[], tokens: readonly Token[]): string | null {
   if (words.length > SHORT_WORDS) return null;
   const continuation = CONTINUATIONS.exec(words.slice(0, 6).join(" "));
   if (continuation !== null && words.length <= 5) return continuation[0];
   if (words.length <= 2 && FRAGMENTS.has(words[0] ?? "")) return words[0]!;
   const last = words.at(-1) ?? "";
-  if (POINTERS.has(last) && !explainsItself && words.length <= POINTING_WORDS) return last;
+  if (POINTERS.has(last) && words.length <= POINTING_WORDS && !hasClauses(tokens)) return last;
   const isCommand = NOUNLESS.has(words[0] ?? "");
   return (isCommand && words.find((word) => POINTERS.has(word))) || null;
 }

@@ -248,9 +248,13 @@ function swappedBlocks(a: readonly string[], b: readonly string[]): string | nul
 const WHOLE =
   /(?:%|percent|prozent|por ciento|pour cent|процент\p{L}*) (?:of|von|de|от) (?:what|which|how much|was|wie ?viel|welche\p{L}|qué|cuánto|cuál|combien|quel\p{L}*|как\p{L}+|чего|скольки)|^(?:de|von|от) (?:cuánto|combien|qué|quel|wie ?viel|welche\p{L}|как\p{L}+|скольки|чего) [^]*(?:%|por ciento|pour cent|prozent|процент)|多少[元块钱个人]?的(?:\d|百分)/u;
 
+/** A text without any of these holds no WHOLE: "%", "percent", "pour cent", "por ciento", 多少. */
+const isOfShares = remembered((lower) => /%|cent|prozent|ciento|процент|多|少/.test(lower));
+
 /** At most the first 60 words are read. */
 function asksWhole(tokens: readonly Token[]): boolean {
   const first = tokens.slice(0, 60);
+  if (!first.some(({ lower }) => isOfShares(lower))) return false;
   const isHan = first.some(({ lower }) => lower === "的");
   return WHOLE.test(
     first

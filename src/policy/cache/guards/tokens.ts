@@ -1,4 +1,5 @@
 // A question cut into tokens, once, in linear time. Every guard reads these and none reads the raw text again.
+import { remembered } from "./memory.ts";
 
 export interface Token {
   /** As written, after NFKC. */
@@ -32,7 +33,7 @@ export function tokenise(text: string): readonly Token[] {
     }
     const glued = at === end && end > 0;
     end = endOf(plain, at, first);
-    const { written, lower, kind } = lexemeOf(plain.slice(at, end), first);
+    const { written, lower, kind } = lexemeOf(plain.slice(at, end));
     at = end;
     tokens.push({ text: written, lower, kind, glued, opens: opens || hasLineBreak });
     hasLineBreak = false;
@@ -72,11 +73,6 @@ export function isHan(word: string): boolean {
   const found = classAt(word, 0);
   return found >= NUMERAL && found <= HAN_SIGN;
 }
-
-/** Words that are kept; when it is full, all are forgotten. */
-const MAX_WORDS = 4_096;
-/** Longer ones are hardly words, and would fill the memory. */
-const LONGEST_WORD = 40;
 
 const LINE_FEED = 10;
 const APOSTROPHE = 0x27;
@@ -162,18 +158,12 @@ interface Lexeme {
   readonly kind: Token["kind"];
 }
 
-const lexemes = new Map<string, Lexeme>();
-
 /** One object for each word that is met, so that what is remembered of words is found by the same string. */
-function lexemeOf(written: string, first: number): Lexeme {
-  const known = lexemes.get(written);
-  if (known !== undefined) return known;
-  const lexeme = { written, lower: written.toLowerCase(), kind: kindOf(first) };
-  if (written.length > LONGEST_WORD) return lexeme;
-  if (lexemes.size >= MAX_WORDS) lexemes.clear();
-  lexemes.set(written, lexeme);
-  return lexeme;
-}
+const lexemeOf = remembered((written): Lexeme => ({
+  written,
+  lower: written.toLowerCase(),
+  kind: kindOf(classAt(written, 0)),
+}));
 
 function kindOf(first: number): Token["kind"] {
   if (first === DIGIT) return "number";
