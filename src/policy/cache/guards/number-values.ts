@@ -1,4 +1,5 @@
 // The value of one number in words or digits, and what may follow it: scales, fractions, percent, a unit.
+import { remembered } from "./memory.ts";
 import { CONNECTORS, type NumberWord, hanNumber, numberWord } from "./number-words.ts";
 import { type Token } from "./tokens.ts";
 import { unitOf } from "./units.ts";
@@ -71,7 +72,7 @@ export function finish(
     value += 0.5;
     end = half;
   }
-  const isPercent = /^(%|percent|prozent|процент\p{L}*)$/u.test(tokens[end]?.lower ?? "");
+  const isPercent = isPercentSign(tokens[end]?.lower ?? "");
   const isTwoWordPercent =
     /^(per|por|pour)$/.test(tokens[end]?.lower ?? "") &&
     /^(cent|ciento)$/.test(tokens[end + 1]?.lower ?? "");
@@ -86,6 +87,8 @@ export function finish(
     raw !== undefined && value === start && unit === undefined && /\.\d*[1-9]0+$/.test(raw);
   return { fact: fact(keepsZeros ? raw : canonical(value), unit), end };
 }
+
+const isPercentSign = remembered((lower) => /^(%|percent|prozent|процент\p{L}*)$/u.test(lower));
 
 /** "... and a half": the index after it, or 0. */
 export function halfAfter(tokens: readonly Token[], end: number, lang: string): number {
@@ -157,6 +160,7 @@ export function nextWord(
 }
 
 export function canonical(value: number): string {
+  if (Number.isInteger(value) && Math.abs(value) < 1e12) return String(value);
   return String(Number(value.toPrecision(12)));
 }
 

@@ -164,20 +164,22 @@ const measureOf = rememberedByLanguage((word, lang) => {
 
 function measuresOf(tokens: readonly Token[], lang: string): ReadonlySet<string> {
   const measures = new Set<string>();
+  // 小时 and 人民币 are several tokens, of which the first stands for all.
+  let [last, beforeLast] = [false, false];
   for (const [at, { lower }] of tokens.entries()) {
-    // 小时 and 人民币 are several tokens.
     const long = lang === "zh" ? longUnitAt(tokens, at) : undefined;
-    const isPartOfTwo =
-      lang === "zh" && [at - 1, at - 2].some((before) => longUnitAt(tokens, before) !== undefined);
-    const measure = long ?? (isPartOfTwo ? undefined : measureOf(lower, lang));
+    const measure = long ?? (last || beforeLast ? undefined : measureOf(lower, lang));
     if (measure !== undefined) measures.add(measure);
+    [last, beforeLast] = [long !== undefined, last];
   }
   return measures;
 }
 
 /** The unit of three or two characters that begins here. */
 function longUnitAt(tokens: readonly Token[], at: number): string | undefined {
-  const [one, two, three] = [tokens[at], tokens[at + 1], tokens[at + 2]];
+  const one = tokens[at];
+  const two = tokens[at + 1];
+  const three = tokens[at + 2];
   if (one === undefined || two === undefined) return undefined;
   const pair = one.lower + two.lower;
   return (three === undefined ? undefined : unitOf(pair + three.lower)) ?? unitOf(pair);
