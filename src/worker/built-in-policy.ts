@@ -1,9 +1,8 @@
-// What serves before anything has been published, and whenever nothing published can be had: the trained policies that lie
-// in data/policies, and a fixed rule for whoever wants no network or whose embedder has no scale yet.
+// What serves before anything has been published, and whenever nothing published can be had: the trained policy for any
+// embedder, and a fixed rule for whoever wants no network or whose embedder has no scale yet.
 // oxlint-disable-next-line typescript/triple-slash-reference
 /// <reference path="./modules.d.ts" />
 import anyEmbedder from "../../data/policies/any-embedder.bin";
-import hashNgram from "../../data/policies/hash-ngram-768.bin";
 import { Forward } from "../policy/network/forward.ts";
 import { FIXED_RULE } from "../policy/network/greedy.ts";
 import { NetworkPolicy } from "../policy/network/network-policy.ts";
@@ -23,8 +22,7 @@ export interface BuiltInPolicy {
 /** @param wanted "greedy" takes the fixed rule whatever the embedder is */
 export function builtInPolicy(embedder: string, wanted: string | undefined): BuiltInPolicy {
   if (wanted === "greedy") return { policy: FIXED_RULE };
-  const policies = [hashNgram, anyEmbedder].map((file) => unpackPolicy(new Uint8Array(file)));
-  const chosen = policyFor(embedder, policies);
+  const chosen = policyFor(embedder, [unpackPolicy(new Uint8Array(anyEmbedder))]);
   if (chosen === null) return { policy: FIXED_RULE };
   const { name, network, weights, input } = chosen;
   const forward = new Forward(network, weights);
