@@ -91,8 +91,7 @@ export class Reembedding {
     if (run.finishedAt !== null && !this.#late) return none;
     if (now() - run.day.from < DAY_MS && run.day.usd >= settings.maxUsd) return none;
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const { moved, evicted } = this.#state!;
-      const left = settings.maxRows - moved - evicted;
+      const left = settings.maxRows - this.#state!.moved;
       const isFull = left <= 0;
       const old = this.#oldRows(to, isFull ? EVICTED_AT_ONCE : Math.min(ROWS, left));
       if (old.length === 0) {

@@ -8,7 +8,7 @@ import { type StoredAnswer, answerIdOf, vectorIdOf } from "../../../src/worker/l
 import { type MovingPorts, moveRows } from "../../../src/worker/re-embedding.ts";
 import { MemoryIndex } from "../../support/memory-index.ts";
 import { newRig } from "../../support/node-rig.ts";
-import { Crash, Fault, insertOf, reportOf } from "../../support/region-rig.ts";
+import { Crash, Fault, insertOf, reportOf, useOf } from "../../support/region-rig.ts";
 import { World, keyOf } from "../../support/world.ts";
 
 /** Every crash point takes seconds: each is tried when CRASH_STRIDE is 1. */
@@ -475,6 +475,19 @@ describe("the job", () => {
     await scene.pass();
     expect(scene.rows()).toEqual(["embedder/b 2"]);
     expect(scene.rig.core.live().reembedding).toMatchObject({ moved: 1, evicted: 1 });
+  });
+
+  test("rows that cannot move take no other's place among those that may", async () => {
+    const scene = await cached({ reembedding: { maxRows: 1, maxUsd: 1 } });
+    const inserts = [
+      insertOf("short", { embedder: "embedder/a", expiresAt: scene.rig.now + 60_000 }),
+    ];
+    const uses = ["one", "two", "three"].map((expId) => useOf("short", expId));
+    scene.rig.core.report(reportOf({ inserts, uses }));
+    await scene.settle();
+    scene.switchTo("embedder/b");
+    await scene.pass();
+    expect(scene.rows()).toEqual(["embedder/b 2"]);
   });
 
   test("spends no more than a day's money in a day", async () => {
