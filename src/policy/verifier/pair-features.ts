@@ -135,14 +135,13 @@ function bestMatches(
 class Likenesses {
   readonly #a: readonly PairWord[];
   readonly #b: readonly PairWord[];
-  readonly #spelled: Float64Array;
-  readonly #related: Float64Array;
+  /** By word of `a`: spelled and related for each word of `b`. Made when first asked for: most words are met by their stem. */
+  readonly #rows: (Float64Array | undefined)[];
 
   constructor(a: readonly PairWord[], b: readonly PairWord[]) {
     this.#a = a;
     this.#b = b;
-    this.#spelled = new Float64Array(a.length * b.length).fill(Number.NaN);
-    this.#related = new Float64Array(a.length * b.length);
+    this.#rows = a.map(() => undefined);
   }
 
   of(i: number, j: number): number {
@@ -153,22 +152,23 @@ class Likenesses {
   }
 
   spelled(i: number, j: number): number {
-    return this.#spelled[this.#compared(i, j)]!;
+    return this.#compared(i, j)[2 * j]!;
   }
 
   /** 0 without word vectors. */
   related(i: number, j: number): number {
-    return this.#related[this.#compared(i, j)]!;
+    return this.#compared(i, j)[2 * j + 1]!;
   }
 
-  #compared(i: number, j: number): number {
-    const at = i * this.#b.length + j;
-    if (!Number.isNaN(this.#spelled[at]!)) return at;
+  /** The row of a word, in which the pair is known. */
+  #compared(i: number, j: number): Float64Array {
+    const row = (this.#rows[i] ??= new Float64Array(2 * this.#b.length).fill(Number.NaN));
+    if (!Number.isNaN(row[2 * j]!)) return row;
     const [one, other] = [this.#a[i]!, this.#b[j]!];
-    this.#spelled[at] = dice(one.grams, other.grams);
-    if (one.vector !== null && other.vector !== null)
-      this.#related[at] = dot(one.vector, other.vector);
-    return at;
+    row[2 * j] = dice(one.grams, other.grams);
+    const hasVectors = one.vector !== null && other.vector !== null;
+    row[2 * j + 1] = hasVectors ? dot(one.vector, other.vector) : 0;
+    return row;
   }
 }
 
@@ -296,14 +296,28 @@ function shapes(a: PairReading, b: PairReading, set: Set): void {
   set("functionShared", all === 0 ? 1 : shared / all);
 }
 
+/** More pairs of words than this are compared by number: a long text is no reason to wait. */
+const FEW_PAIRS = 1024;
+
 /** Length of the longest common subsequence. Texts have few content words. */
 function longestCommon(a: readonly string[], b: readonly string[]): number {
+  if (a.length * b.length <= FEW_PAIRS) return commonLength(a, b);
+  const numbers = new Map(b.map((word, at) => [word, at]));
+  const numbered = (words: readonly string[]): Int32Array =>
+    Int32Array.from(words, (word) => numbers.get(word) ?? -1);
+  return commonLength(
+    numbered(a).filter((number) => number !== -1),
+    numbered(b),
+  );
+}
+
+function commonLength<Item>(a: ArrayLike<Item>, b: ArrayLike<Item>): number {
   const row = new Int32Array(b.length + 1);
-  for (const word of a) {
+  for (let word = 0; word < a.length; word++) {
     let diagonal = 0;
     for (let at = 1; at <= b.length; at++) {
       const skipped = row[at]!;
-      row[at] = word === b[at - 1] ? diagonal + 1 : Math.max(skipped, row[at - 1]!);
+      row[at] = a[word] === b[at - 1] ? diagonal + 1 : Math.max(skipped, row[at - 1]!);
       diagonal = skipped;
     }
   }

@@ -115,12 +115,21 @@ export function calibrated(
 
 function reasonsOf(contributions: Float64Array, features: Float32Array): PairVerdict["reasons"] {
   const grouped = new Map<string, number>();
-  for (const [index, weight] of contributions.entries()) {
+  for (let index = 0; index < contributions.length; index++) {
     const reason = reasonOf(index, features);
-    grouped.set(reason, (grouped.get(reason) ?? 0) + weight);
+    grouped.set(reason, (grouped.get(reason) ?? 0) + contributions[index]!);
   }
-  return [...grouped]
-    .toSorted(([, one], [, other]) => Math.abs(other) - Math.abs(one))
-    .slice(0, REASONS)
-    .map(([feature, weight]) => ({ feature, weight: Math.round(100 * weight) / 100 }));
+  // The heaviest few, heaviest first; sorting all of them would cost more than the trees.
+  const heaviest: (readonly [string, number])[] = [];
+  for (const [reason, weight] of grouped) {
+    let place = heaviest.length;
+    while (place > 0 && Math.abs(weight) > Math.abs(heaviest[place - 1]![1])) place--;
+    if (place === REASONS) continue;
+    heaviest.splice(place, 0, [reason, weight]);
+    if (heaviest.length > REASONS) heaviest.pop();
+  }
+  return heaviest.map(([feature, weight]) => ({
+    feature,
+    weight: Math.round(100 * weight) / 100,
+  }));
 }

@@ -2,7 +2,7 @@
 // different things have different answers, however alike they read.
 import { datePartAt, digitDateAt } from "./calendar.ts";
 import { remembered } from "./memory.ts";
-import { type Token, hasCapital } from "./tokens.ts";
+import { type Token, hasCapital, isHan } from "./tokens.ts";
 import { unitOf } from "./units.ts";
 
 export interface Names {
@@ -34,7 +34,9 @@ export function namesOf(text: string, tokens: readonly Token[], lang: string): N
     if (month !== undefined) months.add(month);
     if (kind !== "word") continue;
     mentions.add(lower);
-    const { bare, name } = formsOf(lower);
+    // A character of Chinese has one form.
+    const { bare, name } =
+      lower.length === 1 && isHan(lower) ? { bare: lower, name: lower } : formsOf(lower);
     if (bare !== lower) mentions.add(bare);
     if (name !== bare) mentions.add(name);
     // "W-LAN" is "WLAN".

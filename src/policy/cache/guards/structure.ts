@@ -39,7 +39,7 @@ const ARTICLES = setOf("the a an der die das den dem ein eine el la los las un u
 export function structureOf(tokens: readonly Token[], lang: string): Structure {
   const all = wordsOf(tokens);
   const written = all.filter((token) => !HAN_FILLERS.has(token.lower));
-  const words = written.map((token) => bareForm(token.lower));
+  const words = written.map(({ lower }) => (isIdeograph(lower) ? lower : bareForm(lower)));
   const isHan = 2 * words.filter((word) => isIdeograph(word)).length > words.length;
   const content = isHan
     ? hanContent(words)

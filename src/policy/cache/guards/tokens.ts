@@ -61,6 +61,8 @@ let lastWords: readonly Token[] = [];
 export function hasCapital(written: string): boolean {
   const code = written.charCodeAt(0);
   if (code < 0x80) return code >= 0x41 && code <= 0x5a;
+  // Nothing between the radicals and the end of the common ideographs has capitals.
+  if (code >= 0x2e80 && code < 0xa000) return false;
   return /^\p{Lu}/u.test(written);
 }
 
