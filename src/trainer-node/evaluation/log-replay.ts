@@ -4,6 +4,7 @@ import { type Candidate } from "../../policy/cache/candidate.ts";
 import { languageOf } from "../../policy/cache/language.ts";
 import { normaliseQuestion } from "../../policy/cache/question.ts";
 import { type ResolverLimits, resolve } from "../../policy/cache/resolver.ts";
+import { inner } from "./neighbours.ts";
 
 export interface LoggedRequest {
   /** Line in the file. */
@@ -202,14 +203,4 @@ class Shelf {
       distance: Math.sqrt(Math.max(0, 2 - 2 * cosine)),
     }));
   }
-}
-
-function inner(a: Float32Array, b: Float32Array): number {
-  let [one, two, i] = [0, 0, 0];
-  for (; i + 1 < a.length; i += 2) {
-    one += a[i]! * b[i]!;
-    two += a[i + 1]! * b[i + 1]!;
-  }
-  if (i < a.length) one += a[i]! * b[i]!;
-  return one + two;
 }

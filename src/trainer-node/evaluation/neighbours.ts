@@ -26,8 +26,8 @@ export function neighboursOf(
   return lists;
 }
 
-/** Four sums side by side: the processor need not wait for one addition before the next. */
-function inner(left: Float32Array, right: Float32Array): number {
+/** Inner product. Four sums side by side: the processor need not wait for one addition before the next. */
+export function inner(left: Float32Array, right: Float32Array): number {
   let [a, b, c, d] = [0, 0, 0, 0];
   const { length } = left;
   let i = 0;

@@ -18,6 +18,7 @@ import {
   type PairText,
   verifierLimits,
 } from "../../policy/verifier/pair-scorer.ts";
+import { inner } from "./neighbours.ts";
 import { CharacterTfIdf } from "./tf-idf.ts";
 
 export interface PairMethod {
@@ -42,12 +43,7 @@ function lastRemembered<T>(of: (a: string, b: string) => T): (a: string, b: stri
 }
 
 export const cosineBy = (embed: (text: string) => Float32Array): Cosine =>
-  lastRemembered((a, b) => {
-    const [left, right] = [embed(a), embed(b)];
-    let cosine = 0;
-    for (let i = 0; i < left.length; i++) cosine += left[i]! * right[i]!;
-    return cosine;
-  });
+  lastRemembered((a, b) => inner(embed(a), embed(b)));
 
 type Cosine = (a: string, b: string) => number;
 
