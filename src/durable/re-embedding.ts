@@ -185,7 +185,7 @@ export class Reembedding {
     const run = this.#state;
     const isNew = run?.to !== to;
     const stale = (run?.pending ?? []).filter((move) => isNew || book.get(move) === null);
-    if (stale.length > 0) this.#drop(stale);
+    this.#drop(stale);
     if (!isNew) return;
     const day = run?.day ?? { from: now(), usd: 0 };
     this.#parts.state.commit((state) => ({
@@ -243,12 +243,15 @@ export class Reembedding {
     return questions;
   }
 
+  /** With what an attempt to move them may have left under their new keys. */
   #evict(rows: readonly Doomed[]): void {
-    if (rows.length > 0)
-      this.#leave(
-        rows.map(({ tenant, id, ansId }) => ({ tenant, id, ansId })),
-        0,
-      );
+    if (rows.length === 0) return;
+    const keys = new Set(rows.map(keyOf));
+    this.#drop((this.#state?.pending ?? []).filter((move) => keys.has(keyOf(move))));
+    this.#leave(
+      rows.map(({ tenant, id, ansId }) => ({ tenant, id, ansId })),
+      0,
+    );
   }
 
   /** Old rows go, because they have moved or because they cannot. */
@@ -275,6 +278,7 @@ export class Reembedding {
 
   /** Answers under new keys whose row will not come: they go, unless a row uses them. */
   #drop(moves: readonly (PendingMove | Move)[]): void {
+    if (moves.length === 0) return;
     const { book, doom, state } = this.#parts;
     const orphans = moves
       .map((move) => ("newId" in move ? move : pendingOf(move)))

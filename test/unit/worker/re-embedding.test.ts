@@ -348,7 +348,7 @@ describe("the job", () => {
     expect(await scene.ask(CAPITAL)).toMatch(/^MISS/);
   });
 
-  test.each(["while it is embedded", "while its answer is written"])(
+  test.each(["while it is embedded", "while its answer is written", "after a crash in between"])(
     "a row that is called wrong %s is not moved",
     async (when) => {
       const scene = await cached();
@@ -372,8 +372,19 @@ describe("the job", () => {
       else
         scene.rig.objects.put = async (key, body) => {
           await put(key, body);
-          if (key.startsWith("a/") && body.includes(CAPITAL)) blame();
+          if (!key.startsWith("a/") || !body.includes(CAPITAL)) return;
+          if (when === "after a crash in between") scene.rig.setFault(new Fault(1));
+          else blame();
         };
+      if (when === "after a crash in between") {
+        await expect(scene.pass()).rejects.toThrow(Crash);
+        scene.rig.setFault(new Fault());
+        scene.rig.restart();
+        // Under its old key and under the new one.
+        expect(scene.answers().filter(({ question }) => question === CAPITAL)).toHaveLength(2);
+        blame();
+        await scene.settle();
+      }
       expect(await scene.pass()).toBe(1);
       scene.rig.objects.put = put;
       await scene.settle();
