@@ -1,4 +1,4 @@
-// Runs the policy worker in a workerd of its own.
+// Runs the policy worker, or another one of test/support, in a workerd of its own.
 import { execFile } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -18,12 +18,11 @@ export interface PolicyServer {
   stop(): Promise<void>;
 }
 
-const CONFIG = join(import.meta.dirname, "policy-worker/wrangler.toml");
-
-export async function startPolicyServer(): Promise<PolicyServer> {
+export async function startPolicyServer(worker = "policy-worker"): Promise<PolicyServer> {
+  const config = join(import.meta.dirname, worker, "wrangler.toml");
   const out = await mkdtemp(join(tmpdir(), "velo-policy-"));
   await new Promise<void>((done, fail) => {
-    const args = [wranglerBin(), "deploy", "--dry-run", "--config", CONFIG, "--outdir", out];
+    const args = [wranglerBin(), "deploy", "--dry-run", "--config", config, "--outdir", out];
     execFile(process.execPath, args, { env: { ...process.env, ...OFFLINE } }, (error, _, stderr) =>
       error === null ? done() : fail(new Error(stderr || error.message)),
     );

@@ -67,6 +67,8 @@ interface KnownWord extends Pick<
   /** Of the word alone. */
   readonly groups: readonly number[];
   readonly sides: readonly number[];
+  /** A phrase of the lexicon begins with it. */
+  readonly isBeginning: boolean;
 }
 
 export class PairReader {
@@ -167,6 +169,7 @@ export class PairReader {
       isQuality: lang === "en" && (QUALITIES.has(plain) || QUALITY_ENDING.test(plain)),
       groups: this.#lexicon.synonyms.get(stem) ?? NONE,
       sides: this.#lexicon.opposites.get(stem) ?? NONE,
+      isBeginning: this.#beginnings.has(stem),
     };
   }
 
@@ -175,9 +178,11 @@ export class PairReader {
     const synonyms: Numbers[] = words.map(() => undefined);
     const opposites: Numbers[] = words.map(() => undefined);
     const { longestPhrase } = this.#lexicon;
-    for (const [start, { stem, groups, sides }] of words.entries()) {
+    for (let start = 0; start < words.length; start++) {
+      const { stem, groups, sides, isBeginning } = words[start]!;
       mark(synonyms, start, start, groups);
       mark(opposites, start, start, sides);
+      if (!isBeginning) continue;
       let phrase = stem;
       const last = Math.min(words.length, start + longestPhrase) - 1;
       for (let end = start + 1; end <= last && this.#beginnings.has(phrase); end++) {

@@ -2,28 +2,36 @@
 // are candidates again and again. Everything here is bounded.
 
 /** Words whose facts are remembered, of each of two generations: what is asked for again stays. */
-const MAX_WORDS = 2_048;
+const MAX_WORDS = 3_072;
 /** Longer ones are hardly words, and would fill the memory. */
 const LONGEST_WORD = 40;
 /** A caller may name any language. */
-const MAX_LANGUAGES = 16;
+const MAX_LANGUAGES = 8;
+/** Kept where there is nothing to say of a word, so that one look is enough. */
+const NOTHING = Symbol("nothing");
 
 /** A function of a word, asked once for each word that is met. */
 export function remembered<Fact>(factOf: (word: string) => Fact): (word: string) => Fact {
-  let recent = new Map<string, Fact>();
-  let older = new Map<string, Fact>();
+  let recent = new Map<string, Fact | typeof NOTHING>();
+  let older = new Map<string, Fact | typeof NOTHING>();
+  const said = (fact: Fact | typeof NOTHING): Fact =>
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only undefined is kept as nothing
+    fact === NOTHING ? (undefined as Fact) : fact;
   return (word) => {
     const known = recent.get(word);
-    // Nothing to say of a word is a fact as well.
-    if (known !== undefined || recent.has(word)) return known as Fact;
+    if (known !== undefined) return said(known);
     if (word.length > LONGEST_WORD) return factOf(word);
-    const fact = older.has(word) ? (older.get(word) as Fact) : factOf(word);
+    let fact = older.get(word);
+    if (fact === undefined) {
+      const found = factOf(word);
+      fact = found === undefined ? NOTHING : found;
+    }
     if (recent.size >= MAX_WORDS) {
       older = recent;
       recent = new Map();
     }
     recent.set(word, fact);
-    return fact;
+    return said(fact);
   };
 }
 
