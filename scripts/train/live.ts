@@ -28,7 +28,7 @@ const USAGE = `usage: npm run train -- --edges URL --keys FILE --signing-key FIL
   --json               one line of JSON for each thing that happens`;
 
 const POLICIES = new URL("../../data/policies/", import.meta.url);
-const BUILT_IN = ["hash-ngram-768.bin", "any-embedder.bin"];
+const BUILT_IN = ["subword-768.bin", "any-embedder.bin"];
 /** A place that does not answer must not keep the others waiting for long. */
 const PATIENCE = { timeoutMs: 30_000, attempts: 2 };
 

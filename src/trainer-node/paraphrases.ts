@@ -25,10 +25,10 @@ export interface Lexicon {
 }
 
 /** Words for one thing, by language. */
-export type Concept = ReadonlyMap<string, readonly string[]>;
+type Concept = ReadonlyMap<string, readonly string[]>;
 
 /** One question, by language. */
-export type Translation = ReadonlyMap<string, string>;
+type Translation = ReadonlyMap<string, string>;
 
 export interface Paraphrases {
   readonly groups: readonly ParaphraseGroup[];
@@ -38,7 +38,7 @@ export interface Paraphrases {
 }
 
 /** A row that is not what its file should hold; the message begins with file and id or place. */
-export class ParaphraseDataError extends Error {
+class ParaphraseDataError extends Error {
   override readonly name = "ParaphraseDataError";
 }
 

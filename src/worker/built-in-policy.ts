@@ -1,8 +1,9 @@
-// What serves before anything has been published, and whenever nothing published can be had: the trained policy for any
-// embedder, and a fixed rule for whoever wants no network or whose embedder has no scale yet.
+// What serves before anything has been published, and whenever nothing published can be had: the trained policies that lie
+// in data/policies, and a fixed rule for whoever wants no network or whose embedder has no scale yet.
 // oxlint-disable-next-line typescript/triple-slash-reference
 /// <reference path="./modules.d.ts" />
 import anyEmbedder from "../../data/policies/any-embedder.bin";
+import subword from "../../data/policies/subword-768.bin";
 import { Forward } from "../policy/network/forward.ts";
 import { FIXED_RULE } from "../policy/network/greedy.ts";
 import { NetworkPolicy } from "../policy/network/network-policy.ts";
@@ -22,7 +23,7 @@ export interface BuiltInPolicy {
 /** @param wanted "greedy" takes the fixed rule whatever the embedder is */
 export function builtInPolicy(embedder: string, wanted: string | undefined): BuiltInPolicy {
   if (wanted === "greedy") return { policy: FIXED_RULE };
-  const chosen = policyFor(embedder, [unpackPolicy(new Uint8Array(anyEmbedder))]);
+  const chosen = policyFor(embedder, [unpack(subword), unpack(anyEmbedder)]);
   if (chosen === null) return { policy: FIXED_RULE };
   const { name, network, weights, input } = chosen;
   const forward = new Forward(network, weights);
@@ -31,6 +32,8 @@ export function builtInPolicy(embedder: string, wanted: string | undefined): Bui
     model: () => ({ bytes: actorModel(network, weights), golden: [probe(forward)] }),
   };
 }
+
+const unpack = (file: ArrayBuffer) => unpackPolicy(new Uint8Array(file));
 
 /** One input with its logits, for a runtime to reproduce. */
 function probe(forward: Forward): GoldenNumbers {
