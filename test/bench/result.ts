@@ -16,6 +16,8 @@ export interface Target {
   readonly value: number;
   readonly limit: number;
   readonly met: boolean;
+  /** Which side of the limit is good; "at most" when left out. */
+  readonly bound?: "at least";
 }
 
 export interface BenchResult {
@@ -51,6 +53,10 @@ export function atMost(name: string, value: number, limit: number): Target {
   return { name, value, limit, met: value <= limit };
 }
 
+export function atLeast(name: string, value: number, limit: number): Target {
+  return { name, value, limit, met: value >= limit, bound: "at least" };
+}
+
 const loadAtStart = loadavg()[0] ?? 0;
 
 export function publish(result: BenchResult): void {
@@ -73,8 +79,8 @@ export function publish(result: BenchResult): void {
   );
   for (const table of result.tables) printTable(table);
   if (result.targets.length > 0) console.log("");
-  for (const { name, value, limit, met } of result.targets)
-    console.log(`target ${name}: ${round(value)}, at most ${limit}: ${met ? "met" : "missed"}`);
+  for (const { name, value, limit, met, bound = "at most" } of result.targets)
+    console.log(`target ${name}: ${round(value)}, ${bound} ${limit}: ${met ? "met" : "missed"}`);
   for (const note of result.notes) console.log(`\n${note}`);
 }
 

@@ -24,7 +24,15 @@ import {
   adversarialPairs,
   nearMissPairs,
 } from "../../src/trainer-node/verifier/traps.ts";
-import { type BenchResult, type Table, type Target, atMost, publish, say } from "./result.ts";
+import {
+  type BenchResult,
+  type Table,
+  type Target,
+  atLeast,
+  atMost,
+  publish,
+  say,
+} from "./result.ts";
 
 const CALLS = 10_000;
 const CANDIDATES = 10;
@@ -50,12 +58,6 @@ const tables: Table[] = [];
 const targets: Target[] = [];
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-const atLeast = (name: string, value: number, limit: number): Target => ({
-  name: `${name} (at least)`,
-  value,
-  limit,
-  met: value >= limit,
-});
 
 /** Higher is more alike; what a text pair is worth to the cosine and to the scorer. */
 function scoresOf(pairs: readonly { readonly a: string; readonly b: string }[]): {

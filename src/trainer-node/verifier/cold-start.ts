@@ -22,8 +22,11 @@ export interface PairOutcome {
 }
 
 const MAX_TRAPS = 0.01;
-/** Not even a row without a single trap known is served below this probability (0.9). */
-const LOOSEST = Math.sqrt(0.2);
+/**
+ * Not even where no trap is known is a row without labels served below a probability of 0.98: one hit in fifty may be wrong.
+ * Traps alone set it too loosely, because in a stream most near rows are other questions.
+ */
+const LOOSEST = 0.2;
 const GRAIN = 1000;
 
 /** @param embed of the embedder whose cosines the scorer knows; null for any other */
