@@ -36,7 +36,7 @@ export interface RowVerdict {
   readonly budget: BudgetVerdict | null;
 }
 
-export interface VerifierVerdict extends PairVerdict {
+interface VerifierVerdict extends PairVerdict {
   /** Id of the scorer. */
   readonly scorer: string;
   /** Probability that the row needed: without labels the cold start's, with labels the least at all. */

@@ -12,7 +12,7 @@ import { Varier } from "./variants.ts";
  * What a pair counts, by where it comes from. Near misses were written to mislead and are far more frequent here than
  * among the rows that an index returns; unrelated questions are the other way round. Chosen on calibration halves.
  */
-export const PAIR_WEIGHTS = {
+const PAIR_WEIGHTS = {
   same: 1,
   nearMiss: 0.15,
   unrelated: 1,

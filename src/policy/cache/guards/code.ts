@@ -57,6 +57,9 @@ const CALL = /^[([]$/;
 /** Signs that mean something else when one of them changes; taken in runs. */
 const OPERATOR = /^[=!<>&|+*/%^~?:-]$/;
 
+/** Alone between two terms these are operators; a dash or a slash may be anything. */
+const COMPARES = /^[=<>^|]$/;
+
 export function codeOf(tokens: readonly Token[], lang: string): Code {
   const names = new Set<string>();
   const signs = new Set<string>();
@@ -115,6 +118,8 @@ function readSign(tokens: readonly Token[], at: number, signs: Set<string>): voi
   }
   const isPlain = /^[-:?!/]+$/.test(run);
   if (run.length > 1 && !isPlain) signs.add(run);
+  // "age > 30", "a^b"
+  else if (COMPARES.test(run) && previous !== undefined && next !== undefined) signs.add(run);
 }
 
 /** Each holds a name that the other lacks, or another option or operator; null otherwise. Symmetric. */

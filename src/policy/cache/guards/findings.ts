@@ -7,9 +7,10 @@ import { kindsConflict } from "./kinds.ts";
 import { monthsConflict, namesConflict, namesExchange, quotesExchange } from "./names.ts";
 import { type NumberFact } from "./number-values.ts";
 import { negationConflict, oppositesConflict, prefixesConflict } from "./polarity.ts";
+import { formConflict } from "./question-form.ts";
 import { type Reading, likeness } from "./reading.ts";
 import { relationConflict, rolesConflict, wholeConflict } from "./roles.ts";
-import { scopeConflict } from "./scope-words.ts";
+import { amountConflict, scopeConflict } from "./scope-words.ts";
 import {
   additionConflict,
   aspectConflict,
@@ -73,8 +74,14 @@ const AKIN = 0.3;
 /** Likeness from which a name on one side only is certain: the rest is the same. */
 const NAMED = 0.8;
 
+/** Likeness from which an operator on one side only is certain. */
+const SIGNED = 0.7;
 /** In "what does git pull do" the command is half of what is said. */
 const COMMANDED = 0.5;
+/** Likeness from which "how" is another question than "whether"; rewordings that turn one into the other share less. */
+const FORMED = 0.5;
+/** Likeness of stories that differ in next to nothing: that is then the point. */
+const TWIN = 0.9;
 /** Verbs change their form with the tense, so that texts look less alike. */
 const TENSED = 0.4;
 /** Likeness from which a story with words added is another story, not another wording. */
@@ -108,6 +115,7 @@ export function findingsOf(a: Reading, b: Reading, certainOnly = false): readonl
   // Stories count what others number: "the second child" is "her other child".
   const isOrdinal = isTold && oneSided?.startsWith("#") === true;
   add("number", "number", (alike >= COUNTED || isTold) && !isOrdinal, () => oneSided);
+  if (isTold) add("number", "number", true, () => onesConflict(a, b));
   add("date", "date", true, () => monthsConflict(a.names, b.names));
   add("unit", "unit", true, () => unitConflict(a, b));
   add("unit", "unit", alike >= COUNTED, () => oneEach(a.measures, b.measures));
@@ -124,15 +132,17 @@ export function findingsOf(a: Reading, b: Reading, certainOnly = false): readonl
     add("entity", "addition", alike >= RETOLD, () => additionConflict(a.structure, b.structure));
   add("code", "code", true, () => markupConflict(a.code, b.code));
   add("code", "code", alike >= COMMANDED, () => codeConflict(a.code, b.code));
-  add("code", "code", false, () => signConflict(a.code, b.code));
+  add("code", "code", alike >= SIGNED, () => signConflict(a.code, b.code));
   add("direction", "direction", isNear, () => rolesConflict(a.roles, b.roles));
   add("direction", "direction", isNear, () => relationConflict(a.roles, b.roles));
   add("direction", "direction", isAkin, () => wholeConflict(a.roles, b.roles));
   add("direction", "direction", false, () => directionConflict(a.structure, b.structure));
-  add("quantifier", "quantifier", isNear, () => scopeConflict(a.scope, b.scope));
+  add("quantifier", "quantifier", isNear || isTold, () => scopeConflict(a.scope, b.scope));
+  add("quantifier", "quantifier", isTold && alike >= TWIN, () => amountConflict(a.scope, b.scope));
   add("tense", "tense", alike >= TENSED && !isTold && !hasYear(a) && !hasYear(b), () =>
     tenseConflict(a.tense, b.tense),
   );
+  add("aspect", "aspect", alike >= FORMED && !isTold, () => formConflict(a.form, b.form));
   add("aspect", "aspect", false, () => aspectConflict(a.structure, b.structure));
   add("substitution", "substitution", false, () => substitution(a.content, b.content));
   add("substitution", "reordered", false, () => reordered(a.content, b.content));
@@ -187,6 +197,13 @@ function surplus(a: readonly NumberFact[], b: readonly NumberFact[]): string | u
     rest.set(key, left - 1);
   }
   return undefined;
+}
+
+/** A story that writes a 1 in digits counts with it, though elsewhere "1 litre" is "a litre". */
+function onesConflict(a: Reading, b: Reading): string | null {
+  const written = ({ tokens }: Reading): number => tokens.filter(({ text }) => text === "1").length;
+  const told = ({ numbers }: Reading): number => numbers.filter(({ key }) => key === "1").length;
+  return written(a) > told(b) || written(b) > told(a) ? "1 on one side only" : null;
 }
 
 /** In a formula the order counts as well: 10 - 4 is not 4 - 10. */

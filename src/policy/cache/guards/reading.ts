@@ -11,6 +11,7 @@ import { type NumberFact } from "./number-values.ts";
 import { numbersOf } from "./numbers.ts";
 import { type Marks } from "./phrase-book.ts";
 import { type Polarity, polarityOf } from "./polarity.ts";
+import { type QuestionForm, questionFormOf } from "./question-form.ts";
 import { type References, isStory, referencesOf } from "./references.ts";
 import { type Roles, rolesOf } from "./roles.ts";
 import { scopeWordsOf } from "./scope-words.ts";
@@ -41,6 +42,7 @@ export interface Reading {
   readonly tense: Tense;
   readonly answerLanguages: AnswerLanguages;
   readonly code: Code;
+  readonly form: QuestionForm | null;
   readonly roles: Roles;
   /** What tells how alike two texts are: stems of content words, single Chinese characters. */
   readonly pieces: ReadonlySet<string>;
@@ -81,6 +83,7 @@ class TextReading implements Reading {
   #answerLanguages: AnswerLanguages | undefined;
   #code: Code | undefined;
   #roles: Roles | undefined;
+  #form: QuestionForm | null | undefined;
 
   constructor(text: string, lang: string) {
     this.#text = text;
@@ -134,6 +137,12 @@ class TextReading implements Reading {
 
   get answerLanguages(): AnswerLanguages {
     return (this.#answerLanguages ??= answerLanguagesOf(this.tokens, this.lang));
+  }
+
+  get form(): QuestionForm | null {
+    return this.#form === undefined
+      ? (this.#form = questionFormOf(this.tokens, this.lang))
+      : this.#form;
   }
 
   get code(): Code {

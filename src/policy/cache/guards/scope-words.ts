@@ -13,6 +13,7 @@ vague/few: few a_few a_little little a_couple_of a_handful
 vague/many: many lots a_lot plenty numerous much
 only: only solely exclusively merely
 except: except excluding everything_but all_but apart_from other_than aside_from
+another: another
 past holder: former previous previously ex
 next: next upcoming
 time/before: before prior_to beforehand
@@ -54,6 +55,7 @@ vague/few: ein_paar wenige wenigen wenig
 vague/many: viele vielen zahlreiche
 only: nur bloß lediglich ausschließlich
 except: außer ausgenommen abgesehen
+another: anderer anderes noch_ein noch_eine noch_einen weiterer weiteres
 past holder: vorige voriger vorigen ehemalige* frühere früherer früheren damalige*
 next: nächste nächster nächsten nächstes kommende kommenden
 time/before: vor vorher bevor
@@ -89,6 +91,7 @@ vague/few: unos_pocos pocos pocas poco
 vague/many: muchos muchas mucho
 only: solo sólo solamente únicamente
 except: excepto salvo aparte_de
+another: otro otra
 past holder: ex anterior antiguo expresidente
 next: siguiente
 time/before: antes
@@ -122,6 +125,7 @@ vague/few: peu quelques
 vague/many: beaucoup nombreux
 only: seulement uniquement exclusivement
 except: sauf excepté hormis à_part
+another: un_autre une_autre
 past holder: ancien ancienne précédent précédente ex
 next: prochain prochaine suivant suivante
 time/before: avant
@@ -154,6 +158,7 @@ vague/few: мало немного
 vague/many: много
 only: только лишь исключительно
 except: кроме исключением
+another: другой другая другое другую ещё_один ещё_одну
 past holder: бывш* прежн* предыдущ*
 next: следующ* будущ*
 time/before: перед
@@ -183,6 +188,7 @@ vague/few: 少量 几个 一点
 vague/many: 许多 大量 很多
 only: 只 仅 仅仅 只有 唯一
 except: 除了 以外 之外 除外
+another: 另一 另外一
 past holder: 前任 上一任 上任 以前的
 next: 下一 下次 下一次 下一任
 time/before: 之前 以前 前
@@ -218,7 +224,7 @@ const EXCHANGED = "bound amount vague time end place superlative statistic often
   " ",
 );
 /** Said or not said. */
-const PRESENT = ["only", "except", "past holder", "next"];
+const PRESENT = ["only", "except", "another", "past holder", "next"];
 
 /** Why two texts mean another part of the same thing, or null. Symmetric; certain only about texts alike in other words. */
 export function scopeConflict(a: Marks, b: Marks): string | null {
@@ -234,3 +240,6 @@ export function scopeConflict(a: Marks, b: Marks): string | null {
   }
   return null;
 }
+
+/** "He has one" and "he has some": the same to most readers, not to one who counts. Symmetric. */
+export const amountConflict = (a: Marks, b: Marks): string | null => exchanged(a, b, "amount");

@@ -94,7 +94,6 @@ test.each([
 
 test.each([
   ["subject", "What is the capital of france?", "What is the capital of spain?"],
-  ["aspect", "Who invented the telephone?", "When was the telephone invented?"],
   ["substitution", "How do I sharpen a kitchen knife?", "How do I clean a kitchen knife?"],
 ])("%s: with a verifier behind the guards, %j and %j are its to judge", (name, asked, stored) => {
   const hard = checkGuards(request(asked), row(stored), { fuzzy: "signal" });

@@ -61,6 +61,21 @@ const TRAPS: readonly (readonly [string, string, string, string])[] = [
     "Combien coûtent 3 billets en euros ?",
     "Combien coûtent 3 billets en francs ?",
   ],
+  ["aspect", "how, not whether", "Can I freeze cooked rice?", "How can I freeze cooked rice?"],
+  ["aspect", "why, not whether", "Warum ist der Himmel blau?", "Ist der Himmel blau?"],
+  ["aspect", "why, not whether, in Chinese", "可以冷冻米饭吗？", "为什么可以冷冻米饭？"],
+  [
+    "aspect",
+    "how long, not whether",
+    "¿Puedo congelar arroz cocido?",
+    "¿Cuánto tiempo puedo congelar arroz cocido?",
+  ],
+  [
+    "code",
+    "another comparison",
+    "What does WHERE age > 30 select?",
+    "What does WHERE age < 30 select?",
+  ],
   ["code", "other tags around the same words", "<b>alert(1)</b><i>", "<script>alert(1)</script>"],
   [
     "code",
