@@ -185,7 +185,7 @@ ${rows(QUESTIONS.map(caseRow))}
 
 **No cache** (\`freshness\`): a question with one of these, unless it tells a story with its own numbers or quotes them. ${list(words.fresh)}.
 Phrases: ${pattern(words.freshPhrases)}. Chinese and Japanese: ${pattern(words.freshHan)}.
-Only in short questions without numbers: ${list(words.freshInShort)}.
+Only in short questions without numbers: ${list(words.freshInShort)}; ${pattern(words.freshAskings)}.
 
 **Repeats only** (\`personal\`): one of ${list(words.mine)} before a record of the asker's (${list(words.records)}), unless the
 question asks how something is done (${list(words.procedure)}). Chinese: ${pattern(words.mineHan)}.

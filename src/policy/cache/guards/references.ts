@@ -17,8 +17,11 @@ const FRESH_IN_SHORT = set(
 );
 const FRESH_PHRASES =
   /\b(?:this (?:week|month|year|morning|evening|season)|at the moment|right now|as of (?:now|today)|so far|(?:stock|share|fuel|gas|gold|oil) prices?|prices? of|(?:exchange|interest|inflation) rates?|goldpreis|ölpreis|aktienkurs|wechselkurs|next (?:week|month|year)|last (?:night|week|month|year)|diese[sr]? (?:woche|monat|jahr)|esta semana|este (?:mes|año)|cette (?:semaine|année)|в этом году|на этой неделе)\b/;
+/** The hour, the day, the weather outside, a market's price, and what is drawn by lot: another answer every time. */
+const FRESH_ASKINGS =
+  /(?:^| )(?:what (?:time|day|date|month|year) is it|what(?:'s| is) the (?:time|date)|how (?:long|many (?:days|weeks|months)) (?:until|till)|is it (?:raining|snowing|sunny|windy)|(?:bitcoin|btc|ethereum|eth) (?:cost|worth|price|at)|(?:a|an|some) random (?:numbers?|words?|names?|passwords?)|(?:a|an|new) (?:uuid|guid)|a new password|wie spät ist es|wie viel uhr|wieviel uhr|welcher tag ist|welches datum|wie lange (?:noch )?bis|regnet es|qué hora es|qué día es|qué fecha|cuánto falta|llueve|quelle heure|quel jour (?:est|sommes)|il pleut|который час|сколько времени до|какое число|какой день|идет дождь|идёт дождь)(?= |$)|^(?:(?:roll|throw) (?:a|the|two) (?:die|dice)|(?:flip|toss) a coin)$/;
 const FRESH_HAN =
-  /今天|今日|今晚|明天|昨天|现在|目前|最新|最近(?!一次|一个|的)|当前|本周|本月|今年|天气|新闻|股价|价格|汇率|天気|ニュース/;
+  /几点了|几号|星期几|下雨吗|今天|今日|今晚|明天|昨天|现在|目前|最新|最近(?!一次|一个|的)|当前|本周|本月|今年|天气|新闻|股价|价格|汇率|天気|ニュース/;
 
 const MINE = set(
   "my our mine ours mein meine meinen meinem meiner unser unsere unseren mi mis nuestro nuestra mon ma mes notre nos " +
@@ -114,7 +117,8 @@ function freshWord(words: readonly string[], numbers: number): string | null {
   const phrase = FRESH_PHRASES.exec(words.slice(0, 200).join(" "));
   if (phrase !== null) return phrase[0];
   if (numbers > 0 || words.length > SHORT_WORDS) return null;
-  return words.find((word) => FRESH_IN_SHORT.has(word)) ?? null;
+  const asking = FRESH_ASKINGS.exec(words.join(" "))?.[0].trim();
+  return asking ?? words.find((word) => FRESH_IN_SHORT.has(word)) ?? null;
 }
 
 /**
@@ -160,6 +164,7 @@ export const REFERENCE_WORDS = {
   fresh: FRESH_WORDS,
   freshInShort: FRESH_IN_SHORT,
   freshPhrases: FRESH_PHRASES,
+  freshAskings: FRESH_ASKINGS,
   freshHan: FRESH_HAN,
   mine: MINE,
   records: RECORDS,
