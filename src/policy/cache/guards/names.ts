@@ -269,6 +269,9 @@ function addQuoted(text: string, quotes: Set<string>): void {
 }
 
 function addPaths(text: string, quotes: Set<string>): void {
+  // A slice of a list: [:3] is not [3:].
+  for (const [slice] of text.matchAll(/\[[^[\]\n:]{0,40}:[^[\]\n]{0,40}\]/g))
+    if (quotes.size < MOST_QUOTES) quotes.add(slice.replaceAll(" ", ""));
   for (const [path] of text.matchAll(/(?<![\w-])[\w-]+(?:[./\\@:]+[\w-]+)+/g)) {
     // A file, an address, a version; not two sentences without a space between them.
     // "km/h" and "and/or" are none.

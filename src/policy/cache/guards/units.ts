@@ -103,8 +103,25 @@ const PER = new Set([
   "每",
 ]);
 
+/** One word for "every hour". */
+const HABITS: ReadonlyMap<string, string> = new Map(
+  (
+    "hour:hourly stündlich ежечасно|day:daily täglich diariamente quotidiennement ежедневно|" +
+    "week:weekly wöchentlich semanalmente hebdomadaire еженедельно|" +
+    "month:monthly monatlich mensualmente mensuel mensuelle ежемесячно|" +
+    "year:yearly annually jährlich anualmente annuel annuelle ежегодно"
+  )
+    .split("|")
+    .flatMap((line) => {
+      const [unit, words] = line.split(":");
+      return words!.split(" ").map((word): [string, string] => [word, `per ${unit}`]);
+    }),
+);
+
 /** "per hour": the time or measure that a price, a speed or a habit is counted by. */
 export function rateOf(word: string, next: string | undefined): string | undefined {
+  const habit = HABITS.get(word);
+  if (habit !== undefined) return habit;
   const unit = next === undefined || !PER.has(word) ? undefined : SPELLINGS.get(next);
   return unit === undefined ? undefined : `per ${unit}`;
 }

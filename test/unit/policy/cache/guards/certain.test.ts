@@ -89,6 +89,13 @@ const TRAPS: readonly (readonly [string, string, string, string])[] = [
     "How many kilowatts are 5 megajoules a second?",
     "Convert 5 kilowatts to megajoules a second",
   ],
+  [
+    "unit",
+    "daily, not hourly",
+    "Ein Hahn tropft täglich 5 Liter",
+    "Ein Hahn tropft stündlich 5 Liter",
+  ],
+  ["entity", "the other end of a list", "What does a[:3] return?", "What does a[3:] return?"],
   ["unit", "bits, not bytes", "Is 100 megabits a lot?", "Is 100 megabytes a lot?"],
   ["unit", "cases of a Russian unit", "Дом на 5 сотках в гектарах?", "Дом на 5 сотках в акрах?"],
   [
