@@ -58,19 +58,26 @@ export class Consequences {
         ? this.direct(pending, "answer-gone")
         : this.served(pending, selected);
     const usable = notes.filter((row) => this.#answers.behind(row, at) !== null);
+    const stored = this.storedBehind(usable, at);
     if (usable.length === 0) return this.direct(pending, reason);
     const isHelped = usable.some((row) => this.isRight(request, row, at));
     const delaySeconds =
       this.#edge(request).lookUp +
       this.modelSeconds(request) +
-      this.#source.notesSeconds(this.random(request, "notes"));
-    return this.#branch(request, { handling: "C", right: true, isHelped, delaySeconds });
+      this.#source.notesSeconds(this.random(request, "notes"), { request, stored });
+    return this.#branch(request, { handling: "C", right: true, isHelped, stored, delaySeconds });
+  }
+
+  /** The requests whose answers rows lead to; rows whose answer is gone are left out. */
+  storedBehind(rows: readonly Candidate[], at: number): readonly SimulatedRequest[] {
+    return rows.flatMap((row) => this.#answers.behind(row, at) ?? []);
   }
 
   served({ request, at }: Pending, row: Candidate): Branch {
     const { lookUp, answer } = this.#edge(request);
     const right = this.isRight(request, row, at);
-    return this.#branch(request, { handling: "A", right, delaySeconds: lookUp + answer });
+    const stored = this.storedBehind([row], at);
+    return this.#branch(request, { handling: "A", right, stored, delaySeconds: lookUp + answer });
   }
 
   /** A call for the same text that is under way is joined. */
@@ -114,14 +121,19 @@ export class Consequences {
       readonly right: boolean;
       /** A call with notes had a relevant one. */
       readonly isHelped?: boolean;
+      /** Whose answers were served, or were notes. */
+      readonly stored?: readonly SimulatedRequest[];
       readonly delaySeconds: number;
       readonly reason?: string;
     },
   ): Branch {
-    const { handling, right, isHelped = right, delaySeconds, reason = "" } = branch;
+    const { handling, right, isHelped = right, stored = [], delaySeconds, reason = "" } = branch;
     const isPaper = this.#mode === "paper";
     const quality = isPaper
-      ? this.#source.paperQuality(handling, isHelped, this.random(request, "quality"))
+      ? this.#source.paperQuality(handling, isHelped, this.random(request, "quality"), {
+          request,
+          stored,
+        })
       : right
         ? PRODUCT_WEIGHTS.acceptedQuality
         : PRODUCT_WEIGHTS.wrongQuality;

@@ -158,6 +158,7 @@ export class Environment {
       if (pending !== null) slot.push(pending);
     }
     this.#open = slot.length;
+    await Promise.all(slot.map((pending) => this.#prepare(pending)));
     if (slot.length > 0) return slot;
     for (const region of this.#byName.values()) await region.settle();
     return null;
@@ -264,6 +265,15 @@ export class Environment {
       },
     };
     return pending;
+  }
+
+  /** Tells the source which notes the cache action would ask the model with. */
+  async #prepare(pending: Pending): Promise<void> {
+    if (this.source.prepare === undefined) return;
+    const { request, at } = pending;
+    const { notes } = this.#decide(pending, CACHE);
+    const stored = this.#consequences.storedBehind(notes, at);
+    if (stored.length > 0) await this.source.prepare({ request, stored });
   }
 
   #decide(

@@ -40,6 +40,12 @@ export interface SimulatedRequest {
   readonly tokensOut: number;
 }
 
+/** Whose answers a request is handled with: one for A, those of the notes for C, best first, none for B. */
+export interface Handled {
+  readonly request: SimulatedRequest;
+  readonly stored: readonly SimulatedRequest[];
+}
+
 export interface RequestSource {
   readonly name: string;
   readonly embedder: EmbedderProfile;
@@ -59,12 +65,17 @@ export interface RequestSource {
   /** Whether the answer stored for another request is right for this one. */
   isRight(request: SimulatedRequest, stored: SimulatedRequest, distance: number): boolean;
   /** The paper's q in [-2, 0]; `right` of a call with notes says whether a note was relevant. */
-  paperQuality(handling: "A" | "B" | "C", right: boolean, random: Random): number;
+  paperQuality(handling: "A" | "B" | "C", right: boolean, random: Random, handled: Handled): number;
   edgeDelay(random: Random): EdgeDelay;
   /** Seconds of a model call on an idle backend. */
   modelSeconds(request: SimulatedRequest, random: Random): number;
   /** What notes in the prompt add to it. */
-  notesSeconds(random: Random): number;
+  notesSeconds(random: Random, handled: Handled): number;
+  /**
+   * Awaited before a request is handled, with whose answers its notes would be: a source whose model is a real one asks it
+   * here, because what follows from a decision is computed at once.
+   */
+  prepare?(handled: Handled): Promise<void>;
   /** Model delays grow by this share for every call under way. */
   readonly congestion: number;
 }
