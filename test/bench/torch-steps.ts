@@ -13,12 +13,12 @@ import {
   HEADS,
   HIDDEN,
   MODEL_SIZE,
-  STATE_SIZE,
   TIME_HIDDEN,
   TIME_SIZE,
   TOKENS,
   elements,
   parameterShapes,
+  stateSize,
   timeEmbedding,
 } from "../../src/policy/network/layout.ts";
 import { type TrainingConfig } from "../../src/trainer-node/config.ts";
@@ -184,7 +184,7 @@ function writeStep(
       time: TIME_SIZE,
       timeHidden: TIME_HIDDEN,
       hidden: HIDDEN,
-      state: STATE_SIZE,
+      state: stateSize(network),
       joint: JOINT_SIZE,
       criticHidden: criticShapes().get("critic.1.w")![0]!,
     },

@@ -6,6 +6,7 @@ import {
   DEFAULT_NETWORK,
   type NetworkConfig,
   type Weights,
+  completeNetwork,
 } from "../../src/policy/network/layout.ts";
 import { toHex } from "../../src/policy/network/bytes.ts";
 import {
@@ -31,7 +32,8 @@ const GOLDEN_INPUTS = 100;
 const made = new Map<string, Weights>();
 
 export function seededWeights(seed: number, config: NetworkConfig = DEFAULT_NETWORK): Weights {
-  const key = `${seed} ${config.actions}`;
+  const { actions, head, extractor, hidden } = completeNetwork(config);
+  const key = [seed, actions, head, extractor, hidden].join(" ");
   const random = new Random(seed);
   const weights =
     made.get(key) ?? initialWeights(config, { normal: () => random.normal(), headGain: 1 });

@@ -1,17 +1,18 @@
 // The actor network on one page, over any tensor type: the served graph writes ONNX nodes with it, a trainer records
 // derivatives with it, so both are the same network. DLRS Table II, Eq. 8, 15 and 16.
+import { FEATURE_SIZE } from "./policy.ts";
 import { diffusion, stepCoefficients } from "./diffusion.ts";
 import {
   BLOCKS,
   FC_SIZES,
   HEADS,
   HEAD_SIZE,
-  HIDDEN,
   MODEL_SIZE,
   type NetworkConfig,
-  STATE_SIZE,
   TIME_SIZE,
   TOKENS,
+  completeNetwork,
+  stateSize,
   timeEmbedding,
 } from "./layout.ts";
 
@@ -60,8 +61,13 @@ export interface ActorOutputs<T> {
   readonly logits: T;
   /** [N, A] */
   readonly probs: T;
-  /** [B, 30] f' */
+  /** [B, 30] f'; zeros where the head sees f itself */
   readonly feat: T;
+}
+
+/** What a head reads: its part of the embedding is f' [B, 30] or f [B, 768]. */
+interface HeadInputs<T> extends Omit<ActorInputs<T>, "f"> {
+  readonly seen: T;
 }
 
 export function actor<T>(
@@ -69,8 +75,12 @@ export function actor<T>(
   inputs: ActorInputs<T>,
   config: NetworkConfig,
 ): ActorOutputs<T> {
-  const feat = features(ops, inputs.f);
-  const logits = reverseChain(ops, { ...inputs, feat }, config);
+  const { f, c, omega, noise } = inputs;
+  const { head, extractor } = completeNetwork(config);
+  const isRaw = extractor === "raw";
+  const feat = isRaw ? noFeatures(ops, omega) : features(ops, f);
+  const read = { c, omega, noise, seen: isRaw ? f : feat };
+  const logits = head === "mlp" ? multilayer(ops, read) : reverseChain(ops, read, config);
   return { logits, probs: ops.softmax(logits), feat };
 }
 
@@ -94,6 +104,16 @@ function features<T>(ops: Operators<T>, f: T): T {
   return x;
 }
 
+/** [B, 30] zeros: omega lends the number of rows. */
+function noFeatures<T>(ops: Operators<T>, omega: T): T {
+  const zeros = new Float32Array(FEATURE_SIZE);
+  return ops.linear(
+    omega,
+    ops.constant([1, FEATURE_SIZE], zeros),
+    ops.constant([FEATURE_SIZE], zeros),
+  );
+}
+
 function attention<T>(ops: Operators<T>, block: string, x: T): T {
   const heads = (part: string, permutation: readonly number[]) =>
     ops.transpose(
@@ -108,25 +128,32 @@ function attention<T>(ops: Operators<T>, block: string, x: T): T {
   return dense(ops, `${block}.o`, ops.reshape(mixed, [-1, MODEL_SIZE]));
 }
 
+/** Two hidden layers. The noise is added zero times, which gives each of its rows the logits of its request. */
+function multilayer<T>(ops: Operators<T>, { c, omega, noise, seen }: HeadInputs<T>): T {
+  const first = ops.mish(dense(ops, "head.in", ops.concat([c, seen, omega], 1)));
+  const logits = dense(ops, "head.out", ops.mish(dense(ops, "head.mid", first)));
+  return ops.add(logits, ops.scale(ops.column(noise, 0), 0));
+}
+
 /**
- * kappa_T -> kappa_0 (Eq. 15 and 16), unrolled. eps.in acts on [kappa | time | c | f' | omega]; the parts that do not
+ * kappa_T -> kappa_0 (Eq. 15 and 16), unrolled. eps.in acts on [kappa | time | c | f' or f | omega]; the parts that do not
  * change along the chain are multiplied once.
  */
 function reverseChain<T>(
   ops: Operators<T>,
-  { c, omega, noise, feat }: ActorInputs<T> & { readonly feat: T },
+  { c, omega, noise, seen }: HeadInputs<T>,
   config: NetworkConfig,
 ): T {
-  const { actions, steps } = config;
+  const { actions, steps, hidden } = completeNetwork(config);
   const tables = diffusion(config.schedule, steps);
   const times = ops.constant([steps, TIME_SIZE], timeEmbedding(steps));
   const time = dense(ops, "time.out", ops.mish(dense(ops, "time.in", times)));
   const wIn = ops.parameter("eps.in.w");
   const wKappa = ops.rows(wIn, 0, actions);
   const wTime = ops.rows(wIn, actions, actions + TIME_SIZE);
-  const wState = ops.rows(wIn, actions + TIME_SIZE, actions + TIME_SIZE + STATE_SIZE);
-  const state = ops.linear(ops.concat([c, feat, omega], 1), wState, ops.parameter("eps.in.b"));
-  const timeRows = ops.linear(time, wTime, ops.constant([HIDDEN], new Float32Array(HIDDEN)));
+  const wState = ops.rows(wIn, actions + TIME_SIZE, actions + TIME_SIZE + stateSize(config));
+  const state = ops.linear(ops.concat([c, seen, omega], 1), wState, ops.parameter("eps.in.b"));
+  const timeRows = ops.linear(time, wTime, ops.constant([hidden], new Float32Array(hidden)));
 
   let kappa = ops.column(noise, 0);
   for (let tau = steps; tau >= 1; tau--) {

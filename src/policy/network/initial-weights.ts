@@ -4,7 +4,7 @@ import { type NetworkConfig, type Weights, elements, parameterShapes } from "./l
 export interface InitialWeightOptions {
   /** Standard normal draws; the same stream gives the same weights. */
   readonly normal: () => number;
-  /** Gain of the last layer of eps. Small: a fresh policy knows nothing and should be near uniform. */
+  /** Gain of the last layer of the head. Small: a fresh policy knows nothing and should be near uniform. */
   readonly headGain?: number;
 }
 
@@ -30,9 +30,9 @@ export function initialWeights(
 
 /** 5/3 in front of tanh, sqrt 2 in front of Mish and GELU, 1 elsewhere. */
 function gainOf(name: string, headGain: number): number {
-  if (name === "eps.out.w") return headGain;
+  if (name === "eps.out.w" || name === "head.out.w") return headGain;
   if (name.startsWith("fc")) return 5 / 3;
-  return /^(eps\.|time\.in|.*ffn\.in)/.test(name) ? Math.SQRT2 : 1;
+  return /^(eps\.|head\.|time\.in|.*ffn\.in)/.test(name) ? Math.SQRT2 : 1;
 }
 
 /** [inputs, outputs] with orthogonal rows or columns, whichever are fewer (Gram-Schmidt, twice for float accuracy). */

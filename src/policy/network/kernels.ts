@@ -1,5 +1,5 @@
 // The inner loops of the TypeScript pass. Sums run in double precision and are stored as float32.
-import { LAYER_NORM_EPSILON } from "./layout.ts";
+import { LAYER_NORM_EPSILON, type Weights } from "./layout.ts";
 
 /** A linear layer with its matrix turned to [out, in]: each output is then one run through memory. */
 export interface Dense {
@@ -12,6 +12,28 @@ export interface Dense {
 export interface Norm {
   readonly gain: Float32Array;
   readonly bias: Float32Array;
+}
+
+/** Rows fromRow.. of `<name>.w` with the bias of that layer. Throws when the weights lack it. */
+export function denseOf(
+  weights: Weights,
+  name: string,
+  [inputs, outputs]: readonly [number, number],
+  fromRow = 0,
+): Dense {
+  const w = transposed(valuesOf(weights, `${name}.w`), inputs, outputs, fromRow);
+  return { inputs, outputs, w, b: valuesOf(weights, `${name}.b`) };
+}
+
+export const normOf = (weights: Weights, name: string): Norm => ({
+  gain: valuesOf(weights, `${name}.gain`),
+  bias: valuesOf(weights, `${name}.bias`),
+});
+
+export function valuesOf(weights: Weights, name: string): Float32Array {
+  const values = weights.get(name);
+  if (values === undefined) throw new Error(`weights lack ${name}`);
+  return values;
 }
 
 /**
@@ -147,7 +169,7 @@ export function softmaxInto(x: Float32Array, out: Float32Array): void {
 }
 
 /** Rows fromRow.. of a [in, out] matrix as [out, inputs]. */
-export function transposed(w: Float32Array, inputs: number, outputs: number, fromRow: number) {
+function transposed(w: Float32Array, inputs: number, outputs: number, fromRow: number) {
   const out = new Float32Array(inputs * outputs);
   for (let i = 0; i < inputs; i++)
     for (let o = 0; o < outputs; o++) out[o * inputs + i] = w[(fromRow + i) * outputs + o]!;

@@ -162,13 +162,21 @@ const MANIFEST_FIELDS = (
 ).split(" ");
 
 function isNetwork(value: unknown): value is NetworkConfig {
-  if (!hasFields(value, ["actions", "clipX0", "schedule", "steps", "tanhEps"])) return false;
+  if (!isRecord(value)) return false;
+  // Fields that came later: where they are absent, layout.ts says what that means.
+  const later = ["extractor", "head", "hidden"].filter((field) => Object.hasOwn(value, field));
+  const fields = ["actions", "clipX0", "schedule", "steps", "tanhEps", ...later].toSorted();
+  if (!hasFields(value, fields)) return false;
   const { actions, clipX0, schedule, steps, tanhEps } = value;
+  const { head = "diffusion", extractor = "transformer", hidden = 256 } = value;
   return (
     (actions === 2 || actions === 3) &&
     isCount(steps) &&
-    steps >= 1 &&
+    steps >= (head === "mlp" ? 0 : 1) &&
     steps <= 64 &&
+    (head === "diffusion" || head === "mlp") &&
+    (extractor === "transformer" || extractor === "raw") &&
+    (hidden === 256 || hidden === 384) &&
     typeof tanhEps === "boolean" &&
     (clipX0 === null || (isPositive(clipX0) && clipX0 <= 100)) &&
     isSchedule(schedule)

@@ -9,7 +9,12 @@ import {
   parameterShapes,
 } from "../../../../src/policy/network/layout.ts";
 import { actorModel, bootModel } from "../../../../src/policy/network/onnx-graph.ts";
+import { Random } from "../../../../src/policy/random.ts";
 import { GOLDEN_SEED, goldenInputs, seededWeights } from "../../../support/golden-policy.ts";
+import { EVERY_HEAD, plainWeights } from "../../../support/networks.ts";
+
+const SEED = 5;
+console.log(`seed ${SEED}`);
 
 /** alphaBar = 0.25 after one step: keep = 2, remove = sqrt 3. */
 const ONE_STEP: NetworkConfig = {
@@ -33,6 +38,38 @@ function constantEps(config: NetworkConfig, eps: readonly number[]): Forward {
 const relative = (got: number, want: number) => Math.abs(got - want) / Math.max(1, Math.abs(want));
 
 describe("the TypeScript pass", () => {
+  it("computes Mish twice between three layers with the MLP head", () => {
+    const config: NetworkConfig = { ...DEFAULT_NETWORK, head: "mlp", extractor: "raw", steps: 0 };
+    const weights = new Map(
+      [...parameterShapes(config)].map(([name, dims]) => [name, new Float32Array(elements(dims))]),
+    );
+    // omega is the last of 799 inputs; hidden unit 0 = mish(omega + 0.5), unit 1 = mish(2 unit 0), logits = [unit 1, -unit 1].
+    weights.get("head.in.w")![798 * 256] = 1;
+    weights.get("head.in.b")![0] = 0.5;
+    weights.get("head.mid.w")![1] = 2;
+    weights.get("head.out.w")!.set([1, -1], 2);
+    const { logits } = new Forward(config, weights).run(F, C, -1, null);
+    const mish = (x: number) => x * Math.tanh(Math.log(1 + Math.exp(x)));
+    // mish(-0.5) = -0.5 tanh(0.4741) = -0.2207, mish(-0.4415) = -0.4415 tanh(0.4966) = -0.2028
+    expect(mish(2 * mish(-0.5))).toBeCloseTo(-0.2028, 4);
+    expect(logits[0]).toBeCloseTo(mish(2 * mish(-0.5)), 6);
+    expect(logits[1]).toBeCloseTo(-mish(2 * mish(-0.5)), 6);
+  });
+
+  it("has almost as many weights with the MLP head as with the chain", () => {
+    const countOf = (config: NetworkConfig) =>
+      [...parameterShapes(config).values()].reduce((sum, dims) => sum + elements(dims), 0);
+    for (const actions of [2, 3] as const) {
+      const chain = countOf({ ...DEFAULT_NETWORK, actions });
+      const mlp = countOf({ ...DEFAULT_NETWORK, actions, head: "mlp", steps: 0 });
+      const missing = 1 - mlp / chain;
+      console.log(`${actions} actions: ${chain} and ${mlp} weights, ${100 * missing} % fewer`);
+      // The kappa rows, 16 time rows and the time embedding
+      expect(chain - mlp).toBe((actions + 16) * 256 + 16 * 32 + 32 + 32 * 16 + 16);
+      expect(missing).toBeLessThan(0.02);
+    }
+  });
+
   it("computes x0 = kappa / sqrt(alphaBar) - sqrt(1 / alphaBar - 1) eps", () => {
     const forward = constantEps(ONE_STEP, [0.5, -1]);
     // 2 * 0.1 - sqrt 3 * 0.5 = -0.666025; 2 * 0.2 + sqrt 3 = 2.132051
@@ -136,6 +173,51 @@ describe("the served graph", () => {
       const { logits } = forward.run(input.f, input.c, input.omega, input.noise);
       logits.forEach((value, a) => expect(relative(value, want[a]!)).toBeLessThanOrEqual(1e-5));
     }
+  });
+
+  it.each(EVERY_HEAD)("agrees for a %s", async (_, config) => {
+    const random = new Random(SEED);
+    const weights = plainWeights(config, random);
+    const forward = new Forward(config, weights);
+    const session = await InferenceSession.create(actorModel(config, weights));
+    for (const input of goldenInputs(config, 5)) {
+      const output = await session.run(feeds(input, 1, config));
+      const got = forward.run(input.f, input.c, input.omega, input.noise);
+      for (const name of ["logits", "feat"] as const)
+        for (const [i, want] of floats(output[name]).entries())
+          expect(relative(got[name][i]!, want)).toBeLessThanOrEqual(1e-5);
+    }
+  });
+
+  it.each(EVERY_HEAD)("has f' = 0 only where the head reads f itself: %s", async (_, config) => {
+    const weights = plainWeights(config, new Random(SEED));
+    const { feat } = new Forward(config, weights).run(
+      F,
+      C.map(() => 1),
+      -1,
+      null,
+    );
+    expect(feat.length).toBe(30);
+    expect(feat.every((value) => value === 0)).toBe(config.extractor === "raw");
+  });
+
+  it("gives all chains of a request the same logits with the MLP head, whatever the noise", async () => {
+    const config = { ...DEFAULT_NETWORK, head: "mlp", steps: 1 } as const;
+    const weights = plainWeights(config, new Random(SEED));
+    const session = await InferenceSession.create(actorModel(config, weights));
+    const inputs = goldenInputs(config, 3);
+    const { f, c, omega } = inputs[0]!;
+    const noise = Float32Array.from(inputs.flatMap((input) => Array.from(input.noise)));
+    const output = await session.run(feeds({ f, c, omega, noise }, 3, config));
+    expect(output["feat"]!.dims).toEqual([1, 30]);
+    expect(output["logits"]!.dims).toEqual([3, 2]);
+    const [first, second] = new Forward(config, weights).run(f, c, omega, null).logits;
+    const logits = floats(output["logits"]);
+    for (let k = 0; k < 3; k++) {
+      expect(relative(logits[2 * k]!, first!)).toBeLessThanOrEqual(1e-5);
+      expect(relative(logits[2 * k + 1]!, second!)).toBeLessThanOrEqual(1e-5);
+    }
+    expect(Math.abs(first! - second!)).toBeGreaterThan(0.01);
   });
 
   it("runs K chains over the features of one request", async () => {

@@ -17,6 +17,8 @@ import {
   verifyBlob,
   verifyManifest,
 } from "../../../../src/policy/network/manifest-gate.ts";
+import { Forward } from "../../../../src/policy/network/forward.ts";
+import { NetworkPolicy } from "../../../../src/policy/network/network-policy.ts";
 import { readOnnx } from "../../../../src/policy/network/onnx-file.ts";
 import { actorModel } from "../../../../src/policy/network/onnx-graph.ts";
 import { Message, fieldsOf } from "../../../../src/policy/network/protobuf.ts";
@@ -25,11 +27,13 @@ import { type Release } from "../../../../src/trainer-node/publish.ts";
 import {
   RELEASED_AT,
   type TestSigner,
+  goldenInputs,
   resealed,
   seededWeights,
   testRelease,
   testSigner,
 } from "../../../support/golden-policy.ts";
+import { EVERY_HEAD, plainWeights } from "../../../support/networks.ts";
 
 const SEED = Number(process.env["SEED"] ?? 20_261_121);
 const random = new Random(SEED);
@@ -305,6 +309,43 @@ describe("the publication gate", () => {
     );
   });
 
+  it.each(EVERY_HEAD)("accepts and serves a %s", async (_, config) => {
+    const weights = plainWeights(config, new Random(SEED));
+    const of = await testRelease(signer, { version: 5, config, weights });
+    expect(await verdictOn(of)).toBe("accepted");
+    const loaded = await verifyBlob(of.model, of.manifest, subtle);
+    if (!loaded.ok) throw new Error(loaded.reason);
+    const policy = new NetworkPolicy({ version: 5, name: "head", forward: loaded.value });
+    const [{ f, c, omega }] = goldenInputs(config, 1) as [ReturnType<typeof goldenInputs>[0]];
+    const { probs, logits } = await policy.infer({ f, c, omega });
+    expect(probs.length).toBe(config.actions);
+    expect(logits).toEqual(new Forward(config, weights).run(f, c, omega, null).logits);
+  });
+
+  it("refuses a file with another head than its manifest claims", async () => {
+    const config = { ...DEFAULT_NETWORK, head: "mlp", steps: 0 } as const;
+    const weights = plainWeights(config, new Random(SEED));
+    const of = await testRelease(signer, { version: 5, config, weights });
+    expect(await verdictOn(await resealed(release, signer, { model: of.model }))).toBe("skeleton");
+  });
+
+  it("knows the graphs of releases that say nothing about their head", async () => {
+    // Printed by skeletonHash before there was a second head: policies published then must still pass.
+    expect(await skeletonHash(DEFAULT_NETWORK, subtle)).toBe(
+      "fcae0c20fab9b6b22999ffa5de3846f9f8bba1d57564b3666d52672c46b6b42a",
+    );
+    expect(await skeletonHash({ ...DEFAULT_NETWORK, actions: 3 }, subtle)).toBe(
+      "2082b00aaee86503d66842e7a2664cbfee33d4d27be7129515820b3a2a2fcd5b",
+    );
+    expect(Object.keys(release.manifest.network).toSorted()).toEqual([
+      "actions",
+      "clipX0",
+      "schedule",
+      "steps",
+      "tanhEps",
+    ]);
+  });
+
   it("refuses what is not signed by a key it knows", async () => {
     const other = await testSigner("key-b");
     expect(await verdictOn(await resealed(release, other, {}))).toBe("signature-unknown-key");
@@ -391,6 +432,15 @@ describe("the publication gate", () => {
     ["an unknown format", (m) => (m["format"] = 2)],
     ["upper-case hashes", (m) => (m["skeleton"] = String(m["skeleton"]).toUpperCase())],
     ["four actions", (m) => (m["network"] = { ...DEFAULT_NETWORK, actions: 4 })],
+    ["a head that nobody knows", (m) => (m["network"] = { ...DEFAULT_NETWORK, head: "tree" })],
+    [
+      "an extractor that nobody knows",
+      (m) => (m["network"] = { ...DEFAULT_NETWORK, extractor: 1 }),
+    ],
+    ["any width", (m) => (m["network"] = { ...DEFAULT_NETWORK, hidden: 300 })],
+    ["a width of null", (m) => (m["network"] = { ...DEFAULT_NETWORK, hidden: null })],
+    ["another field of its network", (m) => (m["network"] = { ...DEFAULT_NETWORK, depth: 2 })],
+    ["a chain without steps", (m) => (m["network"] = { ...DEFAULT_NETWORK, steps: 0 })],
     ["a million steps", (m) => (m["network"] = { ...DEFAULT_NETWORK, steps: 1_000_000 })],
   ])("refuses a manifest with %s", async (_, change) => {
     const manifest: Record<string, unknown> = { ...release.manifest };

@@ -4,6 +4,7 @@ import { initialWeights } from "../../../../src/policy/network/initial-weights.t
 import { DEFAULT_NETWORK, type Weights } from "../../../../src/policy/network/layout.ts";
 import { packPolicy, unpackPolicy } from "../../../../src/policy/network/packed-weights.ts";
 import { Random } from "../../../../src/policy/random.ts";
+import { EVERY_HEAD, plainWeights } from "../../../support/networks.ts";
 
 const SEED = 11;
 const random = new Random(SEED);
@@ -24,6 +25,14 @@ describe(`a packed policy (seed ${SEED})`, () => {
     expect(rest).toEqual(head);
     expect([...back.keys()]).toEqual([...weights.keys()]);
     for (const [name, values] of weights) expect(back.get(name)).toEqual(roundToHalf(values));
+  });
+
+  it.each(EVERY_HEAD)("comes back with a %s", (_, network) => {
+    const own = plainWeights(network, random);
+    const back = unpackPolicy(packPolicy({ ...policy, network, weights: own }));
+    expect(back.network).toEqual(network);
+    expect([...back.weights.keys()]).toEqual([...own.keys()]);
+    expect(back.weights.has("position")).toBe(network.extractor !== "raw");
   });
 
   it("can be unpacked from the middle of a buffer", () => {
