@@ -38,8 +38,11 @@ export interface TrainingConfig {
   readonly entropyEnd: number;
   /** Exploration floor: every action keeps this probability. Part of mu, of pi_prox and of pi_theta alike. */
   readonly epsilon: number;
-  /** "zero": one chain without noise. "stored": the experience's noise is fed again, so that the ratio is exact. */
-  readonly chainNoise: "zero" | "stored";
+  /**
+   * "zero": one chain without noise. "stored": the experience's noise is fed again, so that the ratio is exact. "fresh":
+   * noise is drawn anew for pi_prox and for every gradient step, as if a likelihood did not depend on it (an ablation).
+   */
+  readonly chainNoise: "zero" | "stored" | "fresh";
   /** Cap of the importance weight pi_prox / mu, outside the clip. */
   readonly rhoBar: number;
   /** Experiences of older policies are dropped. */

@@ -7,7 +7,13 @@ import { type Demonstration, demonstrationCount, drawDemonstrations } from "./de
 import { type Backend } from "./graph/backend.ts";
 import { initialActor, initialCritic } from "./networks.ts";
 import { type Rejection, type Round, type Sample, minibatches } from "./rollout-buffer.ts";
-import { type RoundBatch, executedProbabilities, roundBatch, targetsOf } from "./round-batch.ts";
+import {
+  type RoundBatch,
+  asked,
+  executedProbabilities,
+  roundBatch,
+  targetsOf,
+} from "./round-batch.ts";
 import { type ActorAnswer, ServedActor } from "./served-actor.ts";
 import { StepRunner } from "./step-runner.ts";
 import { ValueNormaliser, type ValueStatistics } from "./value-normaliser.ts";
@@ -141,8 +147,8 @@ export class Mappo {
     if (broken !== -1) return skipped(report, `sample ${broken} holds a number that is not finite`);
 
     // theta_prox <- theta; pi_prox, V and the advantages are computed with it once
-    const proxAnswers = await this.#policy.inferAll(round.samples);
-    const batch = roundBatch(round, proxAnswers, config);
+    const requests = asked(round, config, random);
+    const batch = roundBatch(round, await this.#policy.inferAll(requests), config);
     const { effectiveShare } = batch;
     if (effectiveShare < config.minEffectiveShare)
       return skipped(
@@ -172,7 +178,7 @@ export class Mappo {
     );
     const weights = await this.#step.actorWeights();
     const next = await ServedActor.open(config.network, weights, { version: u });
-    const change = changeOf(batch, await next.inferAll(round.samples), config);
+    const change = changeOf(batch, await next.inferAll(requests), config);
     const problem = steps.problem ?? divergence(change, config);
     const figures: UpdateReport = {
       ...report,

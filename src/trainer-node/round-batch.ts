@@ -1,11 +1,12 @@
 // A round as arrays: what the gradient steps of an update read, computed once at its start with the weights theta_prox.
 import { CORRELATION_SIZE, FEATURE_SIZE } from "../policy/network/policy.ts";
 import { flooredProbabilities } from "../policy/decide.ts";
+import { type Random } from "../policy/random.ts";
 import { type TrainingConfig } from "./config.ts";
 import { gae, standardise, vtrace } from "./gae.ts";
 import { JOINT_SIZE, SLOTS, SLOT_SIZE } from "./networks.ts";
 import { type Round } from "./rollout-buffer.ts";
-import { type ActorAnswer } from "./served-actor.ts";
+import { type ActorAnswer, type ActorRequest } from "./served-actor.ts";
 
 /** Row-major, one row per sample in the order of the round. */
 export interface RoundBatch {
@@ -21,6 +22,22 @@ export interface RoundBatch {
   readonly effectiveShare: number;
   /** [B] pi_prox / mu. */
   readonly ratios: Float32Array;
+}
+
+/** What pi_prox and the policy after the update are asked: the samples, under the noise that the configuration says. */
+export function asked(
+  { samples }: Round,
+  { chainNoise, network: { actions, steps } }: TrainingConfig,
+  random: Random,
+): readonly ActorRequest[] {
+  if (chainNoise !== "fresh") return samples;
+  const size = (steps + 1) * actions;
+  return samples.map(({ f, c, omega }) => ({
+    f,
+    c,
+    omega,
+    noise: Float32Array.from({ length: size }, () => random.normal()),
+  }));
 }
 
 export function roundBatch(

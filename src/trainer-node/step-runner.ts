@@ -228,8 +228,8 @@ export class StepRunner {
     }
     for (const [i, demonstration] of beside.entries()) put(indices.length + i, demonstration);
     // A demonstration was made without a chain: where chains are noisy, its noise is drawn afresh.
-    if (chainNoise === "stored")
-      for (let i = indices.length * noiseSize; i < noise.length; i++) noise[i] = random.normal();
+    const drawn = { zero: noise.length, stored: indices.length * noiseSize, fresh: 0 }[chainNoise];
+    for (let i = drawn; i < noise.length; i++) noise[i] = random.normal();
     return { f, c, omega, noise, action };
   }
 

@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type NetworkConfig } from "../../../src/policy/network/layout.ts";
 import { Random } from "../../../src/policy/random.ts";
 import { type TrainingConfig } from "../../../src/trainer-node/config.ts";
 import { demonstrationsFrom } from "../../../src/trainer-node/demonstrations.ts";
 import { type Mappo, type MappoState } from "../../../src/trainer-node/mappo.ts";
 import { type Sample, roundOf } from "../../../src/trainer-node/rollout-buffer.ts";
-import { play, question, quickMappo, regret } from "../../support/bandit.ts";
+import { QUICK, play, question, quickMappo, regret } from "../../support/bandit.ts";
 
 const SEED = 1;
 console.log(`seed ${SEED}`);
@@ -23,6 +24,14 @@ async function newMappo(
   open.push(mappo);
   return mappo;
 }
+
+/** The paper's chain, of three steps: what comes out is mostly the noise that went in. */
+const LITERAL: NetworkConfig = {
+  ...QUICK.network,
+  schedule: { kind: "linear", start: 1e-4, end: 0.02 },
+  tanhEps: true,
+  clipX0: null,
+};
 
 const roundBy = async (mappo: Mappo, random: Random, count = 100) =>
   roundOf(await play(mappo.policy, mappo.config, count, random));
@@ -50,6 +59,43 @@ describe("an update", () => {
     console.log(`lost per decision after 10 updates: ${lost.toFixed(4)}`);
     expect(lost).toBeLessThan(0.06);
     expect(mappo.policy.version).toBe(10);
+  });
+
+  it.each<[string, Partial<NetworkConfig>]>([
+    ["an MLP head behind the transformer", { head: "mlp", steps: 0 }],
+    ["an MLP head over f itself, 384 wide", { head: "mlp", extractor: "raw", hidden: 384 }],
+    ["a chain over f itself", { extractor: "raw" }],
+  ])("learns the same, and goes on from a saved state, with %s", async (_, network) => {
+    const changes = { network: { ...QUICK.network, ...network } };
+    const mappo = await newMappo(changes);
+    const random = new Random(SEED);
+    for (let u = 1; u <= 3; u++) await mappo.update(await roundBy(mappo, random, 150));
+    const lost = await regret(mappo.policy, new Random(99));
+    console.log(`lost per decision after 3 updates: ${lost.toFixed(4)}`);
+    expect(lost).toBeLessThan(0.12);
+
+    const later = await newMappo(changes, { state: await mappo.state() });
+    const next = await roundBy(mappo, random);
+    await mappo.update(next);
+    await later.update(next);
+    expect(await stateOf(later)).toBe(await stateOf(mappo));
+  });
+
+  it("begins within the clip with stored noise, and mostly outside of it with fresh noise", async () => {
+    const outside: number[] = [];
+    for (const chainNoise of ["stored", "fresh"] as const) {
+      const changes = { network: LITERAL, chainNoise, maxAccesses: 1, minEffectiveShare: 0 };
+      const mappo = await newMappo(changes);
+      const report = await mappo.update(await roundBy(mappo, new Random(SEED)));
+      expect(report.status).toBe("updated");
+      // Before and after an update the noise is the same in either case: KL tells how far the weights went.
+      expect(report.kl).toBeLessThan(0.01);
+      outside.push(report.clipFraction);
+    }
+    // In the first step the weights are those of pi_prox: only other noise can move a ratio by a fifth.
+    console.log(`outside the clip: stored ${outside[0]}, fresh ${outside[1]}`);
+    expect(outside[0]).toBe(0);
+    expect(outside[1]).toBeGreaterThan(0.5);
   });
 
   it("gives the same weights again from the same seed, and others from another", async () => {

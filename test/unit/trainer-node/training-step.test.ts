@@ -24,9 +24,10 @@ async function step(
   const noiseOf = () => Float32Array.from({ length: (steps + 1) * actions }, () => random.normal());
   // Far from uniform, so that a ratio has something to show.
   const weights = new Map(initialActor(config.network, random));
+  const last = weights.has("head.out.w") ? "head.out.w" : "eps.out.w";
   weights.set(
-    "eps.out.w",
-    weights.get("eps.out.w")!.map((w) => 100 * w),
+    last,
+    weights.get(last)!.map((w) => 100 * w),
   );
   const asked = Array.from({ length: ROWS }, () => ({ ...question(random), noise: noiseOf() }));
   const served = await ServedActor.open(config.network, weights);
@@ -86,19 +87,34 @@ const LITERAL: TrainingConfig = {
   },
 };
 
+const MLP: TrainingConfig = { ...QUICK, network: { ...QUICK.network, head: "mlp", steps: 0 } };
+const RAW: TrainingConfig = {
+  ...QUICK,
+  network: { ...MLP.network, actions: 3, extractor: "raw", hidden: 384 },
+};
+
 describe("a training step before anything has moved", () => {
   it.each([
     ["the product's chain", QUICK],
     ["the three-way head with masked actions", THREE_WAY],
     ["the literal chain of the paper", LITERAL],
-  ])("has ratio 1 with the noise that was stored: %s", async (_, config) => {
-    const { results } = await step(config);
-    // The served file and this graph add up in different orders: 1e-5 is float32's rounding, not a tolerance for errors.
-    for (const ratio of results["ratio"]!) expect(Math.abs(ratio - 1)).toBeLessThan(1e-5);
-    expect(Math.abs(results["kl"]![0]!)).toBeLessThan(1e-5);
-    expect(results["clipFraction"]![0]).toBe(0);
-    expect(results["finite"]![0]).toBe(1);
-  });
+    ["the MLP head", MLP],
+    ["the MLP head of three actions over f itself", RAW],
+    [
+      "the literal chain over f itself",
+      { ...LITERAL, network: { ...LITERAL.network, extractor: "raw" } },
+    ],
+  ] satisfies [string, TrainingConfig][])(
+    "has ratio 1 with the noise that was stored: %s",
+    async (_, config) => {
+      const { results } = await step(config);
+      // The served file and this graph add up in different orders: 1e-5 is float32's rounding, not a tolerance for errors.
+      for (const ratio of results["ratio"]!) expect(Math.abs(ratio - 1)).toBeLessThan(1e-5);
+      expect(Math.abs(results["kl"]![0]!)).toBeLessThan(1e-5);
+      expect(results["clipFraction"]![0]).toBe(0);
+      expect(results["finite"]![0]).toBe(1);
+    },
+  );
 
   it("has other ratios with fresh noise, which is why noise is stored", async () => {
     const { results } = await step(LITERAL, (feeds, random) => {
@@ -108,6 +124,13 @@ describe("a training step before anything has moved", () => {
     console.log(`${far.length} of ${ROWS} ratios outside the clip with fresh noise`);
     expect(far.length).toBeGreaterThan(ROWS / 10);
     expect(results["kl"]![0]).toBeGreaterThan(1e-3);
+  });
+
+  it("has ratio 1 with fresh noise too where there is no chain", async () => {
+    const { results } = await step(MLP, (feeds, random) => {
+      feeds["noise"] = feeds["noise"]!.map(() => random.normal());
+    });
+    for (const ratio of results["ratio"]!) expect(Math.abs(ratio - 1)).toBeLessThan(1e-5);
   });
 
   it("has the losses that a hand computes: -mean(w A), the entropy of p, and the clipped value error", async () => {
