@@ -1,6 +1,6 @@
 // Whoever decides in a simulated world: policies, and rules that know more than any policy may. All of them act through the
 // same resolver, guards and budget.
-import { TWO_WAY } from "../../policy/action.ts";
+import { type ActionNames, TWO_WAY } from "../../policy/action.ts";
 import { greedyPolicy } from "../../policy/network/greedy.ts";
 import { type Policy, type PolicyOutput } from "../../policy/network/policy.ts";
 import { type Environment } from "./environment.ts";
@@ -18,14 +18,14 @@ export function playerOf(policy: Policy): Player {
 export const alwaysModel: Player = {
   name: "always-model",
   actions: TWO_WAY,
-  choose: () => certain("direct"),
+  choose: () => certain(0),
 };
 
 /** The cache action whenever there is one; guards and budget alone dispose. */
 export const alwaysCache: Player = {
   name: "always-cache",
   actions: TWO_WAY,
-  choose: () => certain("cache"),
+  choose: () => certain(1),
 };
 
 export const greedy = (theta: number): Player => playerOf(greedyPolicy(theta));
@@ -45,19 +45,19 @@ export const unconstrainedOracle: Player = oracle(
   ({ direct, cache }) => cache.utility > direct.utility,
 );
 
-function oracle(name: string, wantsCache: (would: Counterfactual) => boolean): Player {
+export function oracle(name: string, wantsCache: (would: Counterfactual) => boolean): Player {
   return {
     name,
     actions: TWO_WAY,
-    choose: (pending) => certain(wantsCache(pending.counterfactual()) ? "cache" : "direct"),
+    choose: (pending) => certain(wantsCache(pending.counterfactual()) ? 1 : 0),
   };
 }
 
-function certain(action: (typeof TWO_WAY)[number]): PolicyOutput {
-  const at = TWO_WAY.indexOf(action);
+/** One action and nothing else; `index` as in `actions`. */
+export function certain(index: number, actions: ActionNames = TWO_WAY): PolicyOutput {
   return {
-    logits: Float32Array.from(TWO_WAY, (_, i) => (i === at ? 20 : 0)),
-    probs: Float32Array.from(TWO_WAY, (_, i) => (i === at ? 1 : 0)),
+    logits: Float32Array.from(actions, (_, i) => (i === index ? 20 : 0)),
+    probs: Float32Array.from(actions, (_, i) => (i === index ? 1 : 0)),
   };
 }
 

@@ -77,8 +77,22 @@ export interface Executed extends Branch {
 export function certainly({ logits, probs }: PolicyOutput): PolicyOutput {
   // What is not finite stays so: the decision must see it.
   if (![...logits, ...probs].every(Number.isFinite)) return { logits, probs };
-  const chosen = probs.indexOf(Math.max(...probs));
-  return { logits, probs: probs.map((_, action) => (action === chosen ? 1 : 0)) };
+  const order = [...probs.keys()].toSorted((a, b) => probs[b]! - probs[a]!);
+  return { logits, probs: inOrder(order) };
+}
+
+/** Small enough never to be drawn, and still a number when it is renormalised. */
+const TRACE = 1e-15;
+
+/**
+ * [A] Probability 1 for the first action of `order`. Of three, which may be masked, the others keep traces: the next one
+ * takes the place of one that is.
+ */
+export function inOrder(order: readonly number[]): Float32Array {
+  const trace = order.length > 2 ? TRACE : 0;
+  const probs = new Float32Array(order.length);
+  for (const [place, action] of order.entries()) probs[action] = place === 0 ? 1 : trace ** place;
+  return probs;
 }
 
 export function experienceOf(
