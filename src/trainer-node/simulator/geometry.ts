@@ -1,6 +1,7 @@
 // A synthetic world: topics in embedding space, each with a hidden distance beyond which a stored answer is wrong for it.
 // That distance is what a policy has to learn from the embedding; neighbours alone do not tell it.
 import { type EmbedderProfile } from "../../policy/embedders.ts";
+import { apply } from "../../policy/network/kernels.ts";
 import { EMBEDDING_SIZE } from "../../policy/network/policy.ts";
 import { Random } from "../../policy/random.ts";
 import { randomOf } from "./random-of.ts";
@@ -31,13 +32,13 @@ export interface GeometryOptions {
 }
 
 /** Dimensions in which the world is really made. */
-const LATENT = 64;
+export const LATENT = 64;
 /** Mean cosine of unrelated topics: all share a direction, as texts do. Their cosines lie in about 0.1 to 0.4. */
 const SHARED_COSINE = 0.25;
 /** Hidden distances t_j ~ N(mean, sigma). */
 const SENSITIVITY = { mean: 0.55, sigma: 0.15 };
 /** L2 distance of a wording from its topic. */
-const PARAPHRASE = [0.15, 0.45] as const;
+export const PARAPHRASE = [0.15, 0.45] as const;
 const TRANSLATION = [0.2, 0.6] as const;
 /** The paper's q, mean and standard deviation. */
 const QUALITY = {
@@ -122,14 +123,21 @@ export function geometrySource(options: GeometryOptions): RequestSource {
 }
 
 /** Topics, their hidden distances, and the map into the embedder's space. */
-class Shape {
+export class Shape {
   readonly sensitivity: Float64Array;
   readonly #topics: readonly Float32Array[];
   /** [768, 64] with orthonormal columns: inner products stay what they are. */
   readonly #map: Float32Array;
   readonly #seed: number;
 
-  constructor({ seed, topics = 2000, learnableShare = 0.5 }: GeometryOptions, random: Random) {
+  constructor(
+    {
+      seed,
+      topics = 2000,
+      learnableShare = 0.5,
+    }: Pick<GeometryOptions, "seed" | "topics" | "learnableShare">,
+    random: Random,
+  ) {
     this.#seed = seed;
     const shared = direction(random);
     const telling = direction(random);
@@ -152,7 +160,10 @@ class Shape {
     this.#map = orthonormalColumns(random);
   }
 
-  wording({ topic, index, region }: GeometryRequest, radius: number): Float32Array {
+  wording(
+    { topic, index, region }: Pick<GeometryRequest, "topic" | "index" | "region">,
+    radius: number,
+  ): Float32Array {
     const own = randomOf(this.#seed, index, hashOf(region));
     return away(this.#topics[topic]!, radius, own);
   }
@@ -165,6 +176,17 @@ class Shape {
       embedding[row] = sum;
     }
     return embedding;
+  }
+
+  /** `embed` of many at once: [rows, 64] -> [rows, 768]. */
+  embedAll(latents: Float32Array, embeddings: Float32Array): void {
+    const layer = {
+      inputs: LATENT,
+      outputs: EMBEDDING_SIZE,
+      w: this.#map,
+      b: new Float32Array(EMBEDDING_SIZE),
+    };
+    apply(layer, latents, embeddings, latents.length / LATENT);
   }
 
   latent(embedding: Float32Array): Float32Array {
@@ -269,7 +291,7 @@ function drawTopic(totals: Float64Array, random: Random): number {
   return low;
 }
 
-const between = ([low, high]: readonly [number, number], random: Random): number =>
+export const between = ([low, high]: readonly [number, number], random: Random): number =>
   low + (high - low) * random.uniform();
 
 /** A unit vector at an L2 distance r from another one: cos = 1 - r^2 / 2 along it, the rest across, in any direction. */
