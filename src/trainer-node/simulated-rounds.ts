@@ -2,7 +2,7 @@
 import { type ActionNames, TWO_WAY } from "../policy/action.ts";
 import { encodeFloats } from "../policy/half.ts";
 import { Random } from "../policy/random.ts";
-import { paperReward } from "../policy/reward.ts";
+import { assertSafeWeights, paperReward, weightsFor } from "../policy/reward.ts";
 import { type TrainingConfig } from "./config.ts";
 import { type Counterfactual, type Demonstration, demonstrationsFrom } from "./demonstrations.ts";
 import { jittered } from "./jitter.ts";
@@ -33,7 +33,9 @@ export class SimulatedRounds implements ExperienceSource {
   #environment: Environment;
   #slots = 0;
 
+  /** Throws RangeError for a product's price of time at which a wrong answer at once would beat a slow one. */
   constructor(options: SimulatedRoundsOptions) {
+    if (options.config.reward === "product") assertSafeWeights(weightsFor(options.config.omegaMax));
     this.#options = options;
     this.#random = new Random(options.seed);
     this.#environment = options.environment(0);
