@@ -86,6 +86,9 @@ export interface Worth {
   readonly lower: number;
 }
 
+/** Serving is the last action of every head: "cache" of two, "A" of three. */
+export const cacheAction = ({ actions }: NetworkConfig): number => actions - 1;
+
 /** Of the likelier action of each request. */
 export async function worthOf(
   policy: ServedActor,
@@ -99,8 +102,8 @@ export async function worthOf(
   let value = 0;
   let rule = 0;
   for (const [i, { cache, direct, family }] of tried.entries()) {
-    const [ofDirect, ofCache] = answers[i]!.probs;
-    const gain = ofCache! > ofDirect! ? cache - direct : 0;
+    const { probs } = answers[i]!;
+    const gain = probs.indexOf(Math.max(...probs)) === probs.length - 1 ? cache - direct : 0;
     value += gain;
     rule += cache - direct;
     families.set(family, (families.get(family) ?? 0) + gain - (cache - direct));
@@ -152,7 +155,7 @@ export async function imitate(
   for (let epoch = 1; epoch <= config.epochs; epoch++) {
     const isRule = epoch <= config.ruleEpochs;
     const order = shuffled(shown, random).map((one) =>
-      isRule && !one.isFar ? Object.assign({}, one, { action: 1 }) : one,
+      isRule && !one.isFar ? Object.assign({}, one, { action: cacheAction(network) }) : one,
     );
     for (let from = 0; from < order.length; from += batchSize) {
       const rows = order.slice(from, from + batchSize);
@@ -185,14 +188,14 @@ interface ImitationLesson extends Tried {
 /** Of the requests far from everything as many as of the others: they are many, and all alike. */
 function lessonsOf(
   tried: readonly Tried[],
-  { farWeight }: ImitationConfig,
+  { farWeight, network }: ImitationConfig,
   random: Random,
 ): readonly ImitationLesson[] {
   const near = tried
     .filter(({ cache, direct }) => cache !== direct)
     .map((one) =>
       Object.assign({}, one, {
-        action: one.cache > one.direct ? 1 : 0,
+        action: one.cache > one.direct ? cacheAction(network) : 0,
         weight: Math.abs(one.cache - one.direct),
       }),
     );
