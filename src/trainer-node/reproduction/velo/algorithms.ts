@@ -1,11 +1,10 @@
 // Every algorithm of the reproduction, in the order of the paper's tables, then those that the paper does not have.
 import { type NetworkConfig } from "../../../policy/network/layout.ts";
 import { PAPER_TRAINING, PRODUCT_TRAINING } from "../../config.ts";
-import { type ServedActor } from "../../served-actor.ts";
 import { entryThresholds } from "./entry-thresholds.ts";
 import { greedyLlm } from "./greedy-llm.ts";
 import { LEARNED, type LearnedName, networkOf } from "./learned.ts";
-import { type Execution, networkPlayer } from "./network-player.ts";
+import { type Actor, type Execution, networkPlayer } from "./network-player.ts";
 import {
   type BatchPlayer,
   alwaysA,
@@ -25,7 +24,7 @@ export interface PlayerContext {
   /** phi3 of those that take it into account; by default the training's of this mode. */
   readonly directPenalty?: number;
   /** Networks need it; others ignore it. */
-  readonly actor?: ServedActor;
+  readonly actor?: Actor;
   /** What the actor was opened with, where that is not the algorithm's own. */
   readonly network?: NetworkConfig;
   /** "sampled" in paper mode and "zero-noise" in the product by default. */

@@ -14,6 +14,9 @@ import { type BatchPlayer, randomFor } from "./players.ts";
 export const EXECUTIONS = ["sampled", "mean-argmax", "mean-sampled", "zero-noise"] as const;
 export type Execution = (typeof EXECUTIONS)[number];
 
+/** What a player asks of a network. */
+export type Actor = Pick<ServedActor, "name" | "actions" | "inferAll">;
+
 export interface NetworkPlayerOptions {
   readonly name?: string;
   /** What the actor was opened with. */
@@ -28,7 +31,7 @@ export interface NetworkPlayerOptions {
 const MOST_ROWS = 1024;
 
 export function networkPlayer(
-  actor: ServedActor,
+  actor: Actor,
   { name = actor.name, network, execution, chains = 16, seed }: NetworkPlayerOptions,
 ): BatchPlayer {
   const { head, steps, actions } = completeNetwork(network);
