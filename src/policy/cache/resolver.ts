@@ -21,7 +21,7 @@ const SIMILARITY_WEIGHT = 0.9;
 const FREQUENCY_WEIGHT = 0.1;
 /** Most rows given to the model as notes. */
 const MAX_NOTES = 3;
-/** The paper's A / C boundary, as its tables imply it. */
+/** The paper's A / C boundary tau_A, as its tables imply it. */
 const PAPER_SERVE_DISTANCE = 0.6;
 
 /** The scorer finds it likelier that the answer does not fit: no label of other reuses changes that. */
@@ -51,6 +51,8 @@ export interface ResolverLimits extends BudgetLimits {
   readonly noteDistance: number;
   /** The least probability of fitting of a note's row, where there is a scorer; left out: rather yes than no. */
   readonly minNoteProbability?: number;
+  /** Paper mode: a question row is served up to this distance; 0.6 when left out. */
+  readonly paperServeDistance?: number;
 }
 
 export interface Resolution {
@@ -67,7 +69,7 @@ export interface Resolution {
 /**
  * Examines the rows nearest first: guards, scorer, budget. They come before Eq. 4: a changed number lies nearer than an
  * honest rephrasing, so the window is laid from the best row that may be served, not from the nearest row.
- * `mode: "paper"` has neither guards nor budget nor window and serves question rows up to a distance of 0.6.
+ * `mode: "paper"` has neither guards nor budget nor window and serves question rows up to `paperServeDistance`.
  */
 export function resolve(
   request: GuardedRequest,
@@ -78,7 +80,7 @@ export function resolve(
   const rows = candidates.toSorted((a, b) => a.distance - b.distance);
   if (rows.length === 0)
     return { servable: null, notes: [], verdicts: [], obstacle: "no-candidate" };
-  if (mode === "paper") return resolveLiterally(rows);
+  if (mode === "paper") return resolveLiterally(rows, limits);
   // Rules that may be wrong about an honest paraphrase leave it to the scorer, where there is one.
   const check = guardsFor(request, { fuzzy: limits.verifier === undefined ? "veto" : "signal" });
   const verdicts = rows.map((row): RowVerdict => {
@@ -179,9 +181,12 @@ function isUsableNote(
   return guards.every((verdict) => verdict.pass || !hard.has(verdict.guard));
 }
 
-function resolveLiterally(rows: readonly Candidate[]): Resolution {
+function resolveLiterally(
+  rows: readonly Candidate[],
+  { paperServeDistance = PAPER_SERVE_DISTANCE }: ResolverLimits,
+): Resolution {
   const chosen = selectRow(rows, Infinity)!;
-  const isServed = chosen.role === 1 && chosen.distance <= PAPER_SERVE_DISTANCE;
+  const isServed = chosen.role === 1 && chosen.distance <= paperServeDistance;
   return {
     servable: isServed ? chosen : null,
     notes: rows.slice(0, MAX_NOTES),

@@ -3,6 +3,7 @@
 import { type Handling } from "../../policy/action.ts";
 import { type Candidate } from "../../policy/cache/candidate.ts";
 import { type Decision } from "../../policy/decide.ts";
+import { distanceFromCosine } from "../../policy/observation.ts";
 import { type Random } from "../../policy/random.ts";
 import { PRODUCT_WEIGHTS, paperCost, utility, weightsFor } from "../../policy/reward.ts";
 import { type Branch, type Pending } from "./executed.ts";
@@ -46,8 +47,17 @@ export class Consequences {
     return (
       stored !== null &&
       row.lang === request.lang &&
-      this.#source.isRight(request, stored, row.distance)
+      this.#source.isRight(request, stored, this.#questionDistance(request, row, stored))
     );
+  }
+
+  /** Between the two questions, also where the row is the answer's. */
+  #questionDistance(request: SimulatedRequest, row: Candidate, stored: SimulatedRequest): number {
+    if (row.role === 1) return row.distance;
+    const [asked, other] = [request, stored].map((each) => this.#source.searchVectorOf(each));
+    let cosine = 0;
+    for (let i = 0; i < asked!.length; i++) cosine += asked![i]! * other![i]!;
+    return distanceFromCosine(cosine);
   }
 
   /** What a decision comes to: an answer that is gone means that the model is called after all. */

@@ -1,19 +1,17 @@
 // The world that policies are trained and compared in. It drives the production code: observation, decision, guards, error
 // budget, cache book, evidence, eviction. What it adds is a clock, requests, delays, and the knowledge of who is right.
-import { candidateOf, mergeFresh } from "../../durable/candidates.ts";
-import { type ActionNames, TWO_WAY } from "../../policy/action.ts";
+import { type ActionNames } from "../../policy/action.ts";
 import { type Candidate } from "../../policy/cache/candidate.ts";
 import { type ResolverLimits } from "../../policy/cache/resolver.ts";
-import { limitsInSlice, sliceOf } from "../../policy/cache/slice.ts";
-import { type Decision, type DecideInput, decide } from "../../policy/decide.ts";
-import { NEIGHBOURS, type PolicyOutput } from "../../policy/network/policy.ts";
-import { buildObservation } from "../../policy/observation.ts";
+import { sliceOf } from "../../policy/cache/slice.ts";
+import { type Decision } from "../../policy/decide.ts";
+import { type PolicyOutput } from "../../policy/network/policy.ts";
 import { type PairScorer, verifierLimits } from "../../policy/verifier/pair-scorer.ts";
 import { remembering, shippedScorer } from "../verifier/shipped.ts";
+import { type AgentRegion } from "./agent-region.ts";
 import { Consequences } from "./consequences.ts";
 import {
   type Branch,
-  certainly,
   type Executed,
   experienceOf,
   outcomeOf,
@@ -22,7 +20,9 @@ import {
   TENANT,
 } from "./executed.ts";
 import { ExactIndex } from "./index-search.ts";
-import { newRow } from "./new-row.ts";
+import { LookUp } from "./look-up.ts";
+import { PaperRegion } from "./paper-region.ts";
+import { type PaperCacheOptions, type PaperRow, PaperRows } from "./paper-rows.ts";
 import { ShadowLabels } from "./shadow-labels.ts";
 import { SimulatedRegion } from "./simulated-region.ts";
 import { type RequestSource, type SimulatedRequest } from "./source.ts";
@@ -33,6 +33,8 @@ export interface EnvironmentOptions {
   readonly seed: number;
   /** paper: raw c, no guards, no budget, answers have rows of their own, notes are allowed, reward in seconds. */
   readonly mode?: "product" | "paper";
+  /** Paper mode: what rows are worth and who leaves; as published when left out. */
+  readonly paperCache?: PaperCacheOptions;
   readonly regions?: readonly string[];
   readonly domain?: "region" | "shared";
   readonly limits?: Partial<ResolverLimits>;
@@ -45,6 +47,7 @@ export interface EnvironmentOptions {
   /** Distances at equal quantiles (distance-quantiles.ts): the policy is fed these scales and no embedding. */
   readonly knots?: readonly number[];
   readonly augment?: boolean;
+  /** A week in the product; for ever in paper mode. */
   readonly ttlSeconds?: number;
   /** Rows that a region may hold, and how long a new one is safe from eviction. */
   readonly capacity?: number;
@@ -70,12 +73,7 @@ export interface ActOptions {
 export const DOES_NOT_PAY = "does-not-pay";
 /** 2026-11-20T00:00:00Z. */
 const START = 1_795_132_800_000;
-/** The cache action for certain, and past any exploration. */
-const CACHE = {
-  output: { logits: Float32Array.of(0, 20), probs: Float32Array.of(0, 1) },
-  actions: TWO_WAY,
-  explore: { epsilon: 0, draw: 1 - Number.EPSILON },
-} as const;
+const WEEK_SECONDS = 7 * 86_400;
 
 export class Environment {
   readonly mode: "product" | "paper";
@@ -84,10 +82,11 @@ export class Environment {
   readonly #options: EnvironmentOptions;
   readonly #limits: ResolverLimits;
   readonly #price: Price;
-  readonly #index: ExactIndex;
   readonly #answers: StoredAnswers;
   readonly #consequences: Consequences;
-  readonly #byName: ReadonlyMap<string, SimulatedRegion>;
+  readonly #lookUp: LookUp;
+  readonly #byName: ReadonlyMap<string, AgentRegion>;
+  readonly #ttlSeconds: number;
   readonly #received = new Map<string, number>();
   readonly #listeners = new Set<(executed: Executed) => void>();
   readonly #labels: ShadowLabels;
@@ -96,10 +95,12 @@ export class Environment {
 
   constructor(options: EnvironmentOptions) {
     const { source, seed, mode = "product", omega = 0.1, domain = "region" } = options;
+    const { ttlSeconds = mode === "paper" ? Infinity : WEEK_SECONDS } = options;
     this.#options = options;
+    this.#ttlSeconds = ttlSeconds;
     this.mode = mode;
     this.source = source;
-    this.regions = options.regions ?? ["us", "eu", "asia"];
+    this.regions = options.regions ?? source.regions ?? ["us", "eu", "asia"];
     this.#price = options.price ?? { input: 0.15, output: 0.6 };
     const standard = mode === "product" && source.hasWords ? shippedScorer : () => null;
     const scorer = options.scorer === undefined ? standard() : options.scorer;
@@ -111,7 +112,6 @@ export class Environment {
       ...verifierLimits(scorer === null ? null : remembering(scorer), source.embedder.id),
       ...options.limits,
     };
-    this.#index = new ExactIndex((embedding) => source.toSearchSpace(embedding));
     this.#answers = new StoredAnswers(domain);
     this.#consequences = new Consequences({ mode, omega, seed, source, answers: this.#answers });
     this.#labels = new ShadowLabels({
@@ -121,7 +121,15 @@ export class Environment {
       answers: this.#answers,
       coldStartDistance: this.#limits.coldStartDistance,
     });
-    this.#byName = new Map(this.regions.map((name) => [name, this.#newRegion(name)]));
+    this.#lookUp = new LookUp({
+      mode,
+      source,
+      limits: this.#limits,
+      knots: options.knots ?? null,
+      augment: options.augment ?? mode === "paper",
+      ttlSeconds,
+    });
+    this.#byName = mode === "paper" ? this.#paperRegions() : this.#productRegions();
     for (const request of source.prefill) this.#keep(request, this.#region(request.region));
   }
 
@@ -141,7 +149,15 @@ export class Environment {
 
   /** Rows that a region's cache book holds. */
   entries(region: string): number {
-    return this.#region(region).core.state.value.entries;
+    return this.#region(region).entries;
+  }
+
+  /** A copy of the rows of a region of paper mode. */
+  rows(region: string): readonly PaperRow[] {
+    const found = this.#region(region);
+    if (!(found instanceof PaperRegion))
+      throw new Error(`${this.mode} mode has its rows in a book`);
+    return found.rows();
   }
 
   /**
@@ -158,7 +174,8 @@ export class Environment {
       if (pending !== null) slot.push(pending);
     }
     this.#open = slot.length;
-    await Promise.all(slot.map((pending) => this.#prepare(pending)));
+    if (this.source.prepare !== undefined)
+      await Promise.all(slot.map((pending) => this.#prepare(pending)));
     if (slot.length > 0) return slot;
     for (const region of this.#byName.values()) await region.settle();
     return null;
@@ -173,12 +190,11 @@ export class Environment {
   ): Executed {
     const { request } = pending;
     const draw = this.#consequences.random(request, "draw").uniform();
+    const epsilon = this.#options.epsilon ?? 0.02;
+    const region = this.#region(request.region);
     this.#open--;
-    const decision = this.#decide(pending, {
-      output: greedy ? certainly(output) : output,
-      actions,
-      explore: { epsilon: greedy ? 0 : (this.#options.epsilon ?? 0.02), draw },
-    });
+    const explore = { greedy, epsilon, draw };
+    const decision = this.#lookUp.decide(pending, region, output, actions, explore);
     const branch = this.#consequences.of(pending, decision);
     const kind = kindOf(branch);
     const row = kind === "HIT-SEMANTIC" ? decision.selected : null;
@@ -193,12 +209,12 @@ export class Environment {
       noise,
       policyVersion,
     });
-    const region = this.#region(request.region);
-    if (row !== null) {
-      region.add({ outcome, use: { id: row.id, tenant: TENANT, expId, handling: "A" } });
-    } else {
-      if (kind !== "HIT-EXACT") this.#callModel(request, branch, kind === "MISS");
-      region.schedule(pending.at + 1000 * branch.delaySeconds, () => region.add({ outcome }));
+    const { notes } = decision;
+    const ended = { outcome, branch, served: row, notes, candidates: pending.candidates };
+    if (row !== null) region.end(ended);
+    else {
+      if (kind !== "HIT-EXACT") this.#callModel(request, pending.at, branch, kind === "MISS");
+      region.schedule(pending.at + 1000 * branch.delaySeconds, () => region.end(ended));
     }
     return this.#tell({
       ...branch,
@@ -208,7 +224,7 @@ export class Environment {
       decision,
       experience,
       outcome,
-      shadow: this.#shadow(pending, decision, branch),
+      shadow: this.mode === "paper" ? null : this.#shadow(pending, decision, branch),
       shouldHit: pending.candidates.some((each) =>
         this.#consequences.isRight(request, each, pending.at),
       ),
@@ -219,90 +235,40 @@ export class Environment {
   async #receive(request: SimulatedRequest): Promise<Pending | null> {
     const region = this.#region(request.region);
     const at = START + 1000 * request.t;
-    await region.advance(at);
+    // Whose calls have ended slows nobody down any more; a region of the product hears of it when it is its turn.
+    if (this.mode === "paper") for (const each of this.#byName.values()) await each.advance(at);
+    else await region.advance(at);
     const received = (this.#received.get(request.region) ?? 0) + 1;
     this.#received.set(request.region, received);
     if (received % (this.#options.evictEveryRequests ?? 300) === 0) await region.evict();
-    if (request.level === "bypass") this.#answerAtOnce(request, "BYPASS");
-    else if (this.#answers.hasExactly(request, at)) this.#answerAtOnce(request, "HIT-EXACT");
-    else if (request.level === "exact") this.#answerAtOnce(request, "MISS");
-    else if (!region.paysToLookUp(TENANT)) this.#answerAtOnce(request, "MISS", DOES_NOT_PAY);
-    else return this.#pending(request, region, at);
+    if (request.level === "bypass") this.#answerAtOnce(request, at, "BYPASS");
+    else if (this.#answers.hasExactly(request, at)) this.#answerAtOnce(request, at, "HIT-EXACT");
+    else if (request.level === "exact") this.#answerAtOnce(request, at, "MISS");
+    else if (!region.paysToLookUp(TENANT)) this.#answerAtOnce(request, at, "MISS", DOES_NOT_PAY);
+    else {
+      const agent = this.regions.indexOf(request.region);
+      return this.#lookUp.pending(request, {
+        region,
+        agent,
+        at,
+        consequences: this.#consequences,
+      });
+    }
     return null;
   }
 
-  #pending(request: SimulatedRequest, region: SimulatedRegion, at: number): Pending {
-    const embedding = this.source.embeddingOf(request);
-    const scope = {
-      tenant: TENANT,
-      namespace: this.#answers.namespaceOf(request.region),
-      fp: request.fp,
-    };
-    const rows = this.#index
-      .query(this.source.searchVectorOf(request), { ...scope, count: NEIGHBOURS })
-      .flatMap(({ id, cosine, metadata }) => candidateOf(id, cosine, metadata) ?? []);
-    const fresh = region.fresh.values();
-    const candidates = mergeFresh(rows, fresh, region.tombstones, scope, embedding);
-    const pending: Pending = {
-      request,
-      agent: this.regions.indexOf(request.region),
-      at,
-      observation: buildObservation(
-        embedding,
-        candidates,
-        Math.log10(this.omega),
-        this.mode,
-        this.#options.knots,
-      ),
-      candidates,
-      counterfactual: () => {
-        const right = candidates.find((row) => this.#consequences.isRight(request, row, at));
-        return {
-          direct: this.#consequences.direct(pending),
-          cache: this.#consequences.of(pending, this.#decide(pending, CACHE)),
-          ideal: right === undefined ? null : this.#consequences.served(pending, right),
-        };
-      },
-    };
-    return pending;
-  }
-
-  /** Tells the source which notes the cache action would ask the model with. */
+  /** A source that asks a real model does it before anything is decided. */
   async #prepare(pending: Pending): Promise<void> {
-    if (this.source.prepare === undefined) return;
     const { request, at } = pending;
-    const { notes } = this.#decide(pending, CACHE);
+    const notes = this.#lookUp.notesFor(pending, this.#region(request.region));
     const stored = this.#consequences.storedBehind(notes, at);
-    if (stored.length > 0) await this.source.prepare({ request, stored });
-  }
-
-  #decide(
-    { request, candidates, at }: Pending,
-    policy: Pick<DecideInput, "output" | "actions" | "explore">,
-  ): Decision {
-    const { question, lang, fp } = request;
-    const orders = this.#region(request.region).ordersOf(sliceOf(TENANT, lang));
-    return decide({
-      ...policy,
-      request: { text: question, lang, fp, now: at, maxAgeSeconds: this.#ttlSeconds },
-      candidates,
-      limits: limitsInSlice(this.#limits, orders),
-      allow: {
-        serve: !this.#isClosed(request),
-        augment: this.#options.augment ?? this.mode === "paper",
-      },
-      mode: this.mode,
-    });
-  }
-
-  /** Whether the region serves nothing in the request's language for now; the paper knows no such thing. */
-  #isClosed({ region, lang }: SimulatedRequest): boolean {
-    return this.mode === "product" && this.#region(region).isClosed(sliceOf(TENANT, lang));
+    await this.source.prepare?.({ request, stored });
   }
 
   /** A request that never reaches the policy. */
   #answerAtOnce(
     request: SimulatedRequest,
+    at: number,
     kind: "HIT-EXACT" | "MISS" | "BYPASS",
     reason?: typeof DOES_NOT_PAY,
   ): void {
@@ -310,8 +276,9 @@ export class Environment {
     const made = this.#consequences.atOnce(request, kind === "HIT-EXACT");
     const branch = reason === undefined ? made : { ...made, reason };
     const outcome = outcomeOf(this.#expId(request), kind, request, branch, this.#price);
-    if (kind !== "HIT-EXACT") this.#callModel(request, branch, kind === "MISS");
-    region.schedule(region.now + 1000 * branch.delaySeconds, () => region.add({ outcome }));
+    if (kind !== "HIT-EXACT") this.#callModel(request, at, branch, kind === "MISS");
+    const ended = { outcome, branch, served: null, notes: [], candidates: [] };
+    region.schedule(at + 1000 * branch.delaySeconds, () => region.end(ended));
     this.#tell({
       ...branch,
       request,
@@ -327,9 +294,14 @@ export class Environment {
   }
 
   /** When the call has ended, its answer is stored and gets its row. */
-  #callModel(request: SimulatedRequest, { delaySeconds, reason }: Branch, isKept: boolean): void {
+  #callModel(
+    request: SimulatedRequest,
+    at: number,
+    { delaySeconds, reason }: Branch,
+    isKept: boolean,
+  ): void {
     const region = this.#region(request.region);
-    const ends = region.now + 1000 * delaySeconds;
+    const ends = at + 1000 * delaySeconds;
     this.#consequences.load++;
     if (isKept) this.#answers.begin(request, ends);
     region.schedule(ends, () => {
@@ -341,26 +313,23 @@ export class Environment {
   }
 
   /** Without a look-up there is no embedding, so no row. */
-  #keep(request: SimulatedRequest, region: SimulatedRegion, hasRow = true): void {
+  #keep(request: SimulatedRequest, region: AgentRegion, hasRow = true): void {
     const createdAt = region.now;
     const expiresAt = createdAt + 1000 * this.#ttlSeconds;
     this.#answers.put(request, expiresAt);
     if (request.level !== "semantic" || !hasRow) return;
-    const random = this.#consequences.random(request, "answer");
-    const vectors: [1 | 2, Float32Array | null][] = [
-      [1, this.source.embeddingOf(request)],
-      // Rows of answers are the paper's; in the product they would be most of the embedding bill.
-      [2, this.mode === "paper" ? this.source.answerVectorOf(request, random) : null],
-    ];
-    for (const [role, vector] of vectors) {
-      if (vector === null) continue;
-      const ansId = this.#answers.ansIdOf(request);
-      const namespace = this.#answers.namespaceOf(request.region);
-      const times = { createdAt, expiresAt };
-      const entry = newRow({ ...times, request, role, ansId, namespace, vector });
-      region.add({ insert: entry });
-      region.remember({ entry, vector });
+    const ansId = this.#answers.ansIdOf(request);
+    const namespace = this.#answers.namespaceOf(request.region);
+    const row = { request, ansId, namespace, createdAt, expiresAt };
+    if (this.mode === "product") {
+      region.insert({ ...row, role: 1, vector: this.source.embeddingOf(request) });
+      return;
     }
+    region.insert({ ...row, role: 1, vector: this.source.searchVectorOf(request) });
+    // Rows of answers are the paper's; in the product they would be most of the embedding bill.
+    const random = this.#consequences.random(request, "answer");
+    const answer = this.source.answerVectorOf(request, random);
+    if (answer !== null) region.insert({ ...row, role: 2, vector: answer });
   }
 
   /** A label arrives when the call that gives it has ended, and says what these words get from then on. */
@@ -370,15 +339,15 @@ export class Environment {
     const slice = sliceOf(TENANT, request.lang);
     const shadow = this.#labels.draw(pending, this.#expId(request), decision, branch, {
       examine: region.ordersOf(slice).examine,
-      isClosed: this.#isClosed(request),
+      isClosed: region.isClosed(slice),
       isPaused: region.mayNotLabel(TENANT),
     });
     if (shadow === null) return null;
     const { label } = shadow;
     const seconds = this.#consequences.modelSeconds(request);
     region.schedule(at + 1000 * seconds, () => {
-      region.add({ label });
-      if (label.reuse !== "served" || this.mode === "paper") return;
+      region.label(label);
+      if (label.reuse !== "served") return;
       // Wrong: the model's own answer is stored for them. Right: they become a question of the answer they got.
       if (label.correct === 0) this.#keep(request, region);
       else this.#alias(request, decision.selected!, region);
@@ -387,15 +356,13 @@ export class Environment {
   }
 
   /** One answer, many questions (worker/satisfaction/question-row.ts). */
-  #alias(request: SimulatedRequest, to: Candidate, region: SimulatedRegion): void {
+  #alias(request: SimulatedRequest, to: Candidate, region: AgentRegion): void {
     const { createdAt, expiresAt } = to;
     const namespace = this.#answers.namespaceOf(request.region);
     const vector = this.source.embeddingOf(request);
     const ansId = this.#answers.ansIdOf(request);
-    const own = newRow({ request, role: 1, ansId, namespace, createdAt, expiresAt, vector });
-    const entry = { ...own, ansId: to.ansId };
-    region.add({ insert: entry });
-    region.remember({ entry, vector });
+    const leadsTo = to.ansId;
+    region.insert({ request, role: 1, ansId, leadsTo, namespace, createdAt, expiresAt, vector });
   }
 
   #tell(executed: Executed): Executed {
@@ -407,17 +374,14 @@ export class Environment {
     return `sim-${this.#options.seed}-${index}`;
   }
 
-  get #ttlSeconds(): number {
-    return this.#options.ttlSeconds ?? 7 * 86_400;
-  }
-
-  #newRegion(name: string): SimulatedRegion {
+  #productRegions(): ReadonlyMap<string, AgentRegion> {
     const { capacity, graceMs } = this.#options;
     const { coldStartDistance, coldStartMatch, deltaHit, scorer } = this.#limits;
-    return new SimulatedRegion({
-      name,
+    const index = new ExactIndex((embedding) => this.source.toSearchSpace(embedding));
+    const shared = {
       now: START,
-      index: this.#index,
+      index,
+      vectorOf: (request: SimulatedRequest) => this.source.searchVectorOf(request),
       objects: this.#answers.objects,
       coldStart: { distance: coldStartDistance, deltaHit },
       ...(scorer !== undefined &&
@@ -426,10 +390,37 @@ export class Environment {
         ...(capacity !== undefined && { capacity }),
         ...(graceMs !== undefined && { graceMs }),
       },
-    });
+    };
+    return new Map(
+      this.regions.map((name) => {
+        const namespace = this.#answers.namespaceOf(name);
+        return [name, new SimulatedRegion({ ...shared, name, namespace })];
+      }),
+    );
   }
 
-  #region(name: string): SimulatedRegion {
+  /** Regions of one cache domain have one database. */
+  #paperRegions(): ReadonlyMap<string, AgentRegion> {
+    const { capacity, graceMs, paperCache } = this.#options;
+    const options = {
+      ...(capacity !== undefined && { capacity }),
+      ...(graceMs !== undefined && { graceMs }),
+      ...paperCache,
+    };
+    const databases = new Map<string, PaperRows>();
+    return new Map(
+      this.regions.map((name) => {
+        const namespace = this.#answers.namespaceOf(name);
+        const database =
+          databases.get(namespace) ?? new PaperRows(options, (id) => this.#answers.drop(id));
+        databases.set(namespace, database);
+        const vectorOf = (request: SimulatedRequest) => this.source.searchVectorOf(request);
+        return [name, new PaperRegion({ now: START, database, vectorOf })];
+      }),
+    );
+  }
+
+  #region(name: string): AgentRegion {
     const region = this.#byName.get(name);
     if (region === undefined) throw new Error(`no agent for region ${name}`);
     return region;

@@ -107,7 +107,10 @@ export function experienceOf(
     ...rest,
     tenant: TENANT,
     at,
-    f: encodeHalf(observation.f),
+    // Worlds whose experiences nobody stores need not pay for it.
+    get f() {
+      return encodeHalf(observation.f);
+    },
     c: Array.from(observation.c),
     omega: observation.omega,
     action: decision.action,

@@ -91,6 +91,7 @@ export function geometrySource(options: GeometryOptions): RequestSource {
   };
   return {
     name: "geometry",
+    regions,
     embedder: EMBEDDER,
     hasWords: false,
     requests: requests.map(({ request }) => request),
@@ -98,8 +99,7 @@ export function geometrySource(options: GeometryOptions): RequestSource {
     embeddingOf: (request) => shape.embed(vectorOf(request)),
     searchVectorOf: vectorOf,
     toSearchSpace: (embedding) => shape.latent(embedding),
-    answerVectorOf: (request, own) =>
-      shape.embed(away(vectorOf(request), between(ANSWER, own), own)),
+    answerVectorOf: (request, own) => away(vectorOf(request), between(ANSWER, own), own),
     isRight: (request, stored, distance) =>
       request.group === stored.group &&
       distance <= shape.sensitivity[(request as GeometryRequest).topic]!,

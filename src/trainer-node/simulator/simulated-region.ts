@@ -1,5 +1,5 @@
 // One agent's region: the production region object on a clock of its own, and what an isolate beside it remembers.
-import { type FreshRow } from "../../durable/candidates.ts";
+import { candidateOf, type FreshRow, mergeFresh } from "../../durable/candidates.ts";
 import { type ObjectStore } from "../../durable/packs.ts";
 import { type ServingScorer } from "../../durable/evidence.ts";
 import { REGION_SETTINGS, RegionCore, type RegionSettings } from "../../durable/region-core.ts";
@@ -9,22 +9,24 @@ import {
   type Label,
   type ReportReply,
 } from "../../durable/report.ts";
-import { type VectorIndex } from "../../durable/vector-index.ts";
+import { type Candidate } from "../../policy/cache/candidate.ts";
 import { type SliceOrders, YOUNG_SLICE } from "../../policy/cache/slice.ts";
 import { type Outcome } from "../../policy/experience.ts";
+import { NEIGHBOURS } from "../../policy/network/policy.ts";
+import { Agenda } from "./agenda.ts";
+import { type AgentRegion, type Ended, type StoredRow } from "./agent-region.ts";
+import { TENANT } from "./executed.ts";
+import { type ExactIndex } from "./index-search.ts";
 import { memoryStore } from "./memory-store.ts";
+import { newRow } from "./new-row.ts";
+import { type SimulatedRequest } from "./source.ts";
 
 /** One request's contribution to the next report. */
-export interface RegionRecord {
+interface RegionRecord {
   readonly outcome?: Outcome;
   readonly insert?: EntryInsert;
   readonly use?: EntryUse;
   readonly label?: Label;
-}
-
-interface Later {
-  readonly at: number;
-  readonly run: () => void;
 }
 
 /** Packs are read by nobody here. Rows are candidates before the index has them, so that larger batches change nothing. */
@@ -33,16 +35,18 @@ const BATCHING = { pack: { experiences: 1, ageMs: 0 }, workDelayMs: 10_000 };
 /** How long a record waits for company, as in an isolate. */
 const GATHER_MS = 250;
 
-export class SimulatedRegion {
-  readonly core: RegionCore;
-  readonly fresh = new Map<string, FreshRow>();
-  tombstones: ReadonlySet<string> = new Set();
+export class SimulatedRegion implements AgentRegion {
+  readonly #core: RegionCore;
+  readonly #fresh = new Map<string, FreshRow>();
+  #tombstones: ReadonlySet<string> = new Set();
   #reply: ReportReply | null = null;
-  readonly #index: VectorIndex & { has(id: string): boolean };
+  readonly #index: ExactIndex;
+  readonly #vectorOf: (request: SimulatedRequest) => Float32Array;
+  readonly #namespace: string;
   readonly #name: string;
   readonly #scorer: ServingScorer | undefined;
   #now: number;
-  #later: Later[] = [];
+  readonly #agenda = new Agenda();
   #records: RegionRecord[] = [];
   #oldest = 0;
   #batches = 0;
@@ -52,7 +56,10 @@ export class SimulatedRegion {
   constructor(options: {
     readonly name: string;
     readonly now: number;
-    readonly index: VectorIndex & { has(id: string): boolean };
+    readonly index: ExactIndex;
+    /** A request in the space that the index searches. */
+    readonly vectorOf: (request: SimulatedRequest) => Float32Array;
+    readonly namespace: string;
     readonly objects: ObjectStore;
     readonly coldStart: { readonly distance: number; readonly deltaHit: number };
     /** By whose matchDistance rows are served; left out: by their distance. */
@@ -62,8 +69,10 @@ export class SimulatedRegion {
     this.#name = options.name;
     this.#now = options.now;
     this.#index = options.index;
+    this.#vectorOf = options.vectorOf;
+    this.#namespace = options.namespace;
     let tokens = 0;
-    this.core = new RegionCore({
+    this.#core = new RegionCore({
       store: memoryStore(),
       index: options.index,
       objects: options.objects,
@@ -76,7 +85,7 @@ export class SimulatedRegion {
       shard: "0",
       settings: { ...REGION_SETTINGS, ...BATCHING, ...options.settings },
     });
-    this.core.change(() => ({ coldStart: options.coldStart }));
+    this.#core.change(() => ({ coldStart: options.coldStart }));
     this.#scorer = options.scorer;
   }
 
@@ -85,34 +94,51 @@ export class SimulatedRegion {
     return this.#now;
   }
 
-  /** Everything that happens until then happens, in its order. */
+  get entries(): number {
+    return this.#core.state.value.entries;
+  }
+
   async advance(to: number): Promise<void> {
-    while (this.#later[0] !== undefined && this.#later[0].at <= to) {
-      const { at, run } = this.#later.shift()!;
-      await this.#until(at);
-      run();
+    for (let next = this.#agenda.due(to); next !== null; next = this.#agenda.due(to)) {
+      await this.#until(next.at);
+      next.run();
     }
     await this.#until(to);
   }
 
-  /** Runs `work` when the clock gets there. */
   schedule(at: number, run: () => void): void {
-    let place = this.#later.length;
-    while (place > 0 && this.#later[place - 1]!.at > at) place--;
-    this.#later.splice(place, 0, { at, run });
+    this.#agenda.plan(at, run);
   }
 
-  /** Ends everything that is under way. */
   async settle(): Promise<void> {
-    const last = this.#later.at(-1)?.at ?? this.#now;
-    await this.advance(Math.max(last, this.#now) + GATHER_MS);
+    await this.advance(Math.max(this.#agenda.end ?? this.#now, this.#now) + GATHER_MS);
     this.#flush();
-    await this.core.work();
+    await this.#core.work();
   }
 
-  add(record: RegionRecord): void {
-    if (this.#records.length === 0) this.#oldest = this.#now;
-    this.#records.push(record);
+  nearest(request: SimulatedRequest, embedding: () => Float32Array): readonly Candidate[] {
+    const scope = { tenant: TENANT, namespace: this.#namespace, fp: request.fp };
+    const rows = this.#index
+      .query(this.#vectorOf(request), { ...scope, count: NEIGHBOURS })
+      .flatMap(({ id, cosine, metadata }) => candidateOf(id, cosine, metadata) ?? []);
+    return mergeFresh(rows, this.#fresh.values(), this.#tombstones, scope, embedding());
+  }
+
+  /** An isolate's own new row is a candidate at once. */
+  insert(row: StoredRow): void {
+    const entry = newRow(row);
+    this.#add({ insert: entry });
+    this.#fresh.set(entry.id, { entry, vector: row.vector });
+  }
+
+  end({ outcome, served }: Ended): void {
+    const { expId } = outcome;
+    const use = served && ({ id: served.id, tenant: TENANT, expId, handling: "A" } as const);
+    this.#add({ outcome, ...(use && { use }) });
+  }
+
+  label(label: Label): void {
+    this.#add({ label });
   }
 
   ordersOf(slice: string): SliceOrders {
@@ -123,34 +149,32 @@ export class SimulatedRegion {
     return this.#reply?.slicesOff?.includes(slice) ?? false;
   }
 
-  /** Whether the tenant's label budget is used up. */
   mayNotLabel(tenant: string): boolean {
     return this.#reply?.labelsPaused?.includes(tenant) ?? false;
   }
 
-  /** Whether looking up other wordings pays for the tenant. */
   paysToLookUp(tenant: string): boolean {
     return !(this.#reply?.lookUpsOff?.includes(tenant) ?? false);
   }
 
-  /** An isolate's own new row is a candidate at once. */
-  remember(row: FreshRow): void {
-    this.fresh.set(row.entry.id, row);
-  }
-
   async evict(): Promise<number> {
     this.#flush();
-    return (await this.core.evict()).evicted;
+    return (await this.#core.evict()).evicted;
+  }
+
+  #add(record: RegionRecord): void {
+    if (this.#records.length === 0) this.#oldest = this.#now;
+    this.#records.push(record);
   }
 
   async #until(to: number): Promise<void> {
     if (this.#records.length > 0 && to - this.#oldest >= GATHER_MS) this.#flush();
     while (this.#alarmAt !== null && this.#alarmAt <= to) {
       this.#now = Math.max(this.#now, this.#alarmAt);
-      await this.core.work();
-      this.#alarmAt = this.core.nextWorkAt();
+      await this.#core.work();
+      this.#alarmAt = this.#core.nextWorkAt();
       // What the index shows needs no second list.
-      for (const id of this.fresh.keys()) if (this.#index.has(id)) this.fresh.delete(id);
+      for (const id of this.#fresh.keys()) if (this.#index.has(id)) this.#fresh.delete(id);
     }
     this.#now = Math.max(this.#now, to);
   }
@@ -161,7 +185,7 @@ export class SimulatedRegion {
     this.#records = [];
     const pick = <T>(of: (record: RegionRecord) => T | undefined): T[] =>
       records.map(of).filter((item) => item !== undefined);
-    const reply = this.core.report({
+    const reply = this.#core.report({
       batchId: `${this.#name}-${++this.#batches}`,
       // The trainer takes these from the environment; the book learns nothing from them.
       experiences: [],
@@ -175,8 +199,8 @@ export class SimulatedRegion {
     });
     this.#reply = reply;
     this.#cursor = reply.freshCursor;
-    this.tombstones = new Set(reply.tombstones);
-    const at = this.core.nextWorkAt();
+    this.#tombstones = new Set(reply.tombstones);
+    const at = this.#core.nextWorkAt();
     if (at !== null && (this.#alarmAt === null || this.#alarmAt > at + 1_000)) this.#alarmAt = at;
   }
 }

@@ -51,6 +51,8 @@ export interface RequestSource {
   readonly embedder: EmbedderProfile;
   /** Whether its questions are text that can be read, or stand for text. */
   readonly hasWords: boolean;
+  /** Whose agents get its requests; the environment's own when left out. */
+  readonly regions?: readonly string[];
   readonly requests: readonly SimulatedRequest[];
   /** Answered by the model before the stream begins. */
   readonly prefill: readonly SimulatedRequest[];
@@ -60,9 +62,9 @@ export interface RequestSource {
   searchVectorOf(request: SimulatedRequest): Float32Array;
   /** The same for a vector that came back from storage. */
   toSearchSpace(embedding: Float32Array): Float32Array;
-  /** Unit vector [768] of the answer's own row; null where there is none. */
+  /** Unit vector of the answer's own row, in the space searched; null where there is none. Paper mode alone asks for it. */
   answerVectorOf(request: SimulatedRequest, random: Random): Float32Array | null;
-  /** Whether the answer stored for another request is right for this one. */
+  /** Whether the answer stored for another request, its question `distance` away, is right for this one. */
   isRight(request: SimulatedRequest, stored: SimulatedRequest, distance: number): boolean;
   /** The paper's q in [-2, 0]; `right` of a call with notes says whether a note was relevant. */
   paperQuality(handling: "A" | "B" | "C", right: boolean, random: Random, handled: Handled): number;
@@ -184,4 +186,4 @@ function simulated(
   };
 }
 
-const countTokens = (text: string): number => text.match(TOKEN)?.length ?? 0;
+export const countTokens = (text: string): number => text.match(TOKEN)?.length ?? 0;

@@ -35,8 +35,8 @@ export class StoredAnswers {
   }
 
   /** Equal for exact repeats in one cache domain, and for them alone. */
-  ansIdOf({ region, fp, text }: SimulatedRequest): string {
-    const key = [this.namespaceOf(region), fp, text].join("\u0000");
+  ansIdOf(request: SimulatedRequest): string {
+    const key = this.#textKey(request);
     let id = this.#ids.get(key);
     if (id === undefined) {
       id = `ans-${this.#ids.size}`;
@@ -47,6 +47,10 @@ export class StoredAnswers {
 
   put(request: SimulatedRequest, expiresAt: number): void {
     this.#answers.set(keyOf(this.ansIdOf(request)), { request, expiresAt });
+  }
+
+  drop(ansId: string): void {
+    this.#answers.delete(keyOf(ansId));
   }
 
   hasExactly(request: SimulatedRequest, at: number): boolean {
@@ -66,10 +70,15 @@ export class StoredAnswers {
     this.#underWay.delete(this.ansIdOf(request));
   }
 
-  /** When a call for this very text that is under way ends; null when there is none. */
+  /** When a call for this very text that is under way ends; null when there is none. Changes nothing. */
   endOf(request: SimulatedRequest, at: number): number | null {
-    const ends = this.#underWay.get(this.ansIdOf(request));
+    const id = this.#ids.get(this.#textKey(request));
+    const ends = id === undefined ? undefined : this.#underWay.get(id);
     return ends !== undefined && ends > at ? ends : null;
+  }
+
+  #textKey({ region, fp, text }: SimulatedRequest): string {
+    return `${this.namespaceOf(region)}\u0000${fp}\u0000${text}`;
   }
 
   #valid(ansId: string, at: number): SimulatedRequest | null {
