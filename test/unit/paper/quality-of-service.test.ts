@@ -133,6 +133,9 @@ describe("eviction", () => {
     expect(paperRowsToEvict([...rows, row("new", -3)])).toEqual(["d"]);
     // mean(-1, -2, -3) = -2
     expect(paperRowsToEvict(rows.slice(0, 3))).toEqual(["c"]);
+    // Ten times -0.1 add up to a little less than 1: no row lies below that.
+    const alike = Array.from({ length: 10 }, (_, i) => row(`${i}`, -0.1));
+    expect(paperRowsToEvict(alike)).toEqual([]);
   });
 
   test("in the product nothing goes below the mark, and beyond it the lowest values down to the lower mark", () => {
