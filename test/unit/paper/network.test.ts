@@ -331,7 +331,7 @@ describe("the chain", () => {
     expect(alone).toBeCloseTo(Math.SQRT2 * 0.57735, 5);
   });
 
-  test("Eq. 13: noise added forward with the table and taken away with Eq. 15 gives x0 back", () => {
+  test("Eq. 13 to 15: noise added forward with the table and taken away with Eq. 15 gives x0 back", () => {
     // kappa_2 = sqrt 0.25 * 1.2 + sqrt 0.75 * e with e = -0.4: 0.253590
     const kappa = 0.5 * 1.2 + Math.sqrt(0.75) * -0.4;
     const { keep, remove } = stepCoefficients(diffusion(TWO_STEPS.schedule, 2), 2);

@@ -11,7 +11,7 @@ import {
   annealed,
 } from "../../../src/trainer-node/config.ts";
 import { type Demonstration } from "../../../src/trainer-node/demonstrations.ts";
-import { gae } from "../../../src/trainer-node/gae.ts";
+import { gae, vtrace } from "../../../src/trainer-node/gae.ts";
 import { momentsOf } from "../../../src/trainer-node/graph/adam.ts";
 import { openBackend } from "../../../src/trainer-node/graph/backend.ts";
 import { JOINT_SIZE, SLOT_SIZE, criticShapes } from "../../../src/trainer-node/networks.ts";
@@ -114,6 +114,19 @@ describe("advantages (Eq. 22)", () => {
     expect(Array.from(returns)).toEqual(near([-30.14145, -21.9], 4));
   });
 
+  it("of an older policy's experiences (V-trace): ratios 0.5 and 4, capped at 1, weigh what follows", () => {
+    // t = 1: v = 2 + 1 (2 + 0.5 * 3 - 2) = 3.5;  A = 2 + 0.5 (0.5 * 3 + 0.5 * 3) - 2 = 1.5
+    // t = 0: v = 1 + 0.5 (1 + 0.5 * 2 - 1) + 0.5 * 0.5 * 0.5 (3.5 - 2) = 1.6875
+    //        A = 1 + 0.5 (0.5 * 2 + 0.5 * 3.5) - 1 = 1.375
+    const { advantages, returns } = vtrace(
+      { rewards: Float32Array.of(1, 2), values: Float32Array.of(1, 2), bootstrap: 3 },
+      Float32Array.of(0.5, 4),
+      { gamma: 0.5, lambda: 0.5, rhoBar: 1, cBar: 1 },
+    );
+    expect(Array.from(advantages)).toEqual(near([1.375, 1.5]));
+    expect(Array.from(returns)).toEqual(near([1.6875, 3.5]));
+  });
+
   it("are made along each agent's own time and standardised over all agents together", () => {
     const round = roundOf([
       sample({ region: "a", at: 0, reward: 1 }),
@@ -199,7 +212,7 @@ async function step(samples: number, demonstrations: number, feeds: Record<strin
   return { results, scalar, state };
 }
 
-describe("the objective (Eq. 23 to 26)", () => {
+describe("the objective (Eq. 24 and 26)", () => {
   // Four samples at p = (0.25, 0.75), executed (0.26, 0.74), made where both were executed with 0.5.
   const samples = {
     action: [0, 1, 1, 0, 1, 0, 0, 1],
@@ -214,7 +227,7 @@ describe("the objective (Eq. 23 to 26)", () => {
     done = await step(4, 0, samples);
   });
 
-  it("Eq. 23: the ratio is that of what is executed, and outside 1 +- 0.2 the worse surrogate counts", () => {
+  it("the ratio is that of what is executed, and outside 1 +- 0.2 the worse surrogate counts", () => {
     const { results, scalar } = done;
     // 0.74 / 0.5 and 0.26 / 0.5
     expect(Array.from(results["ratio"]!)).toEqual(near([1.48, 0.52, 0.52, 1.48], 5));
