@@ -1,6 +1,6 @@
 // Axes: where they begin and end, their ticks at 1, 2 and 5 times powers of ten, how ticks are written.
 
-export interface Tick {
+interface Tick {
   readonly value: number;
   readonly label: string;
 }
