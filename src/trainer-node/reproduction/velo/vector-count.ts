@@ -16,15 +16,17 @@ export interface VectorCountOptions {
   /** Vectors cached; each count is measured with the vectors of the one before and more. */
   readonly counts: readonly number[];
   readonly seed: number;
-  /** Queries of each kind of search and count. */
-  readonly queries: number;
+  /** Queries of each kind of search and count; 30 when left out. */
+  readonly queries?: number;
   readonly onProgress?: (line: string) => void;
 }
 
-/** Seconds of one query, on this machine, in one thread. */
+/** Seconds of one query or decision, on this machine. */
 export interface Delay {
   readonly p50: number;
   readonly p95: number;
+  /** Mean of the processor's time in this thread, to about a millisecond in all: does not grow when others are at work. */
+  readonly processor: number;
 }
 
 export interface VectorCountRow {
@@ -142,7 +144,7 @@ function addRows(store: VectorStore, count: number, world: Shape, random: Random
 function queriesOf(
   world: Shape,
   count: number,
-  { seed, queries }: VectorCountOptions,
+  { seed, queries = 30 }: VectorCountOptions,
 ): readonly Float32Array[] {
   const random = new Random(seed ^ count);
   return Array.from({ length: queries }, (_, i) => {
@@ -172,6 +174,7 @@ function timed<T>(
 ): { readonly delay: Delay; readonly found: readonly T[] } {
   const warm = performance.now() + WARM_UP_MS;
   for (let i = 0; performance.now() < warm; i++) search(queries[i % queries.length]!);
+  const before = process.threadCpuUsage();
   const seconds: number[] = [];
   const found = queries.map((query) => {
     const start = performance.now();
@@ -179,7 +182,19 @@ function timed<T>(
     seconds.push((performance.now() - start) / 1000);
     return result;
   });
-  return { delay: { p50: quantile(seconds, 0.5), p95: quantile(seconds, 0.95) }, found };
+  return { delay: delayOf(seconds, process.threadCpuUsage(before)), found };
+}
+
+/** @param used microseconds of the processor for all of them */
+export function delayOf(
+  seconds: readonly number[],
+  used: { readonly user: number; readonly system: number },
+): Delay {
+  return {
+    p50: quantile(seconds, 0.5),
+    p95: quantile(seconds, 0.95),
+    processor: (used.user + used.system) / 1e6 / seconds.length,
+  };
 }
 
 /** Share of `exact` that was found. */
