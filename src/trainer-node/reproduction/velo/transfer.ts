@@ -132,7 +132,7 @@ export async function packBytes({ experiences = [], outcomes = [] }: PackRecords
 }
 
 /** Bytes of all files of a release, whose size does not depend on the weights. */
-export async function releaseBytes(network: NetworkConfig, seed: number): Promise<number> {
+async function releaseBytes(network: NetworkConfig, seed: number): Promise<number> {
   const random = new Random(seed);
   const { privateKey } = generateKeyPairSync("ed25519");
   const { files } = await makeRelease({
