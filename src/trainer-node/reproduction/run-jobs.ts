@@ -1,0 +1,128 @@
+// Runs jobs in worker processes, longest first is up to the caller. A worker is a process of its own, not a thread: the
+// runtime under the networks keeps its memory, and a crash of one job must not take the others with it.
+import { type ChildProcess, fork } from "node:child_process";
+import { type Job, type JobRecord, type ResultsFolder } from "./results-folder.ts";
+
+export interface RunJobsOptions {
+  readonly jobs: readonly Job[];
+  readonly folder: ResultsFolder;
+  /** Module that answers each message `Job` with `WorkerReply`; null runs `inProcess` instead. */
+  readonly worker: URL | null;
+  readonly workerArguments?: readonly string[];
+  readonly inProcess?: (job: Job) => Promise<unknown>;
+  readonly workers: number;
+  readonly commit: string;
+  /** Hears of every job when it is done or was found done. */
+  readonly onDone?: (
+    record: JobRecord,
+    state: { readonly done: number; readonly of: number; readonly wasStored: boolean },
+  ) => void;
+}
+
+export type WorkerReply =
+  | { readonly id: string; readonly result: unknown; readonly seconds: number }
+  | { readonly id: string; readonly error: string };
+
+/** All records, in the order of `jobs`. Throws the first job's error after the others under way have ended. */
+export async function runJobs(options: RunJobsOptions): Promise<readonly JobRecord[]> {
+  const {
+    jobs,
+    folder,
+    worker,
+    workerArguments = [],
+    inProcess,
+    workers,
+    commit,
+    onDone,
+  } = options;
+  const ids = new Set(jobs.map(({ id }) => id));
+  if (ids.size !== jobs.length) throw new Error("two jobs have the same id");
+  const records = new Map<string, JobRecord>();
+  const done = (record: JobRecord, wasStored: boolean) => {
+    records.set(record.id, record);
+    onDone?.(record, { done: records.size, of: jobs.length, wasStored });
+  };
+  const waiting: Job[] = [];
+  for (const job of jobs) {
+    const stored = folder.read(job);
+    if (stored === null) waiting.push(job);
+    else done(stored, true);
+  }
+  let failure: Error | null = null;
+  const lane = async () => {
+    const process = worker === null ? null : new Worker(worker, workerArguments);
+    try {
+      for (
+        let job = waiting.shift();
+        job !== undefined && failure === null;
+        job = waiting.shift()
+      ) {
+        const started = performance.now();
+        const result = process === null ? await inProcess!(job) : await process.run(job);
+        const seconds = Math.round(performance.now() - started) / 1000;
+        const record = { ...job, key: folder.keyOf(job), commit, seconds, result };
+        folder.write(record);
+        done(record, false);
+      }
+    } catch (error) {
+      failure ??= error as Error;
+    } finally {
+      process?.end();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(workers, waiting.length)) }, lane));
+  // TypeScript does not see that the lanes assign it.
+  const problem = failure as Error | null;
+  if (problem !== null) throw problem;
+  return jobs.map(({ id }) => records.get(id)!);
+}
+
+class Worker {
+  readonly #process: ChildProcess;
+
+  constructor(module: URL, given: readonly string[]) {
+    this.#process = fork(module, given, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  }
+
+  run(job: Job): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const onExit = (code: number | null, signal: string | null) =>
+        settle(() => reject(new Error(`job ${job.id}: its process ended (${signal ?? code})`)));
+      const onMessage = (message: unknown) => {
+        const reply = message as WorkerReply;
+        settle(() =>
+          "error" in reply
+            ? reject(new Error(`job ${job.id}: ${reply.error}`))
+            : resolve(reply.result),
+        );
+      };
+      const settle = (then: () => void) => {
+        this.#process.off("exit", onExit);
+        this.#process.off("message", onMessage);
+        then();
+      };
+      this.#process.once("exit", onExit);
+      this.#process.once("message", onMessage);
+      this.#process.send(job);
+    });
+  }
+
+  end(): void {
+    this.#process.kill();
+  }
+}
+
+/** The other end: answers jobs one after the other until the parent goes. */
+export function answerJobs(run: (job: Job) => Promise<unknown>): void {
+  process.on("message", (message) => {
+    const job = message as Job;
+    const started = performance.now();
+    const reply = (part: object) => void process.send?.({ id: job.id, ...part } as WorkerReply);
+    run(job).then(
+      (result) => reply({ result, seconds: (performance.now() - started) / 1000 }),
+      (error: unknown) =>
+        reply({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+    );
+  });
+  process.on("disconnect", () => process.exit());
+}
