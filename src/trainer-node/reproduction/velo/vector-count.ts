@@ -7,7 +7,8 @@ import { runInNewContext } from "node:vm";
 import { EMBEDDING_SIZE, NEIGHBOURS } from "../../../policy/network/policy.ts";
 import { Random } from "../../../policy/random.ts";
 import { quantile } from "../../intervals.ts";
-import { LATENT, PARAPHRASE, Shape, between } from "../../simulator/geometry.ts";
+import { LATENT, Shape } from "../../simulator/geometry-space.ts";
+import { PARAPHRASE, between } from "../../simulator/geometry-stream.ts";
 import { ExactIndex } from "../../simulator/index-search.ts";
 import { type Found, VectorStore, exactSearch } from "./flat-search.ts";
 import { InvertedFile } from "./inverted-file.ts";
@@ -58,7 +59,7 @@ export interface VectorCountRow {
   };
 }
 
-export const LISTS = 128;
+const LISTS = 128;
 const PROBES = [1, 8, 16] as const;
 /** Every topic has been asked in so many wordings, however many topics there are. */
 const WORDINGS = 10;
