@@ -5,7 +5,7 @@ import { type Weights, elements, parameterShapes } from "../policy/network/layou
 import { type Random } from "../policy/random.ts";
 import { type TrainingConfig } from "./config.ts";
 import { type Demonstration, marginWeight } from "./demonstrations.ts";
-import { momentsOf } from "./graph/adam.ts";
+import { type StateLayout, momentsOf } from "./graph/adam.ts";
 import { type Backend } from "./graph/backend.ts";
 import { type Computation } from "./graph/computation.ts";
 import { operatorsOf } from "./graph/operators.ts";
@@ -86,7 +86,7 @@ export class StepRunner {
     { tensors, steps }: StepState,
   ): Promise<StepRunner> {
     const samples = config.minibatchSize;
-    const without = trainingStep(config, { samples, demonstrations: 0 });
+    const without = trainingStep(config, { samples, demonstrations: 0 }, layoutOn(backend));
     const plain = await backend.compile(without.onnx, without);
     const valueOnly = await backend.compile(criticGraph(samples), {
       stateful: Object.fromEntries([...criticShapes().keys()].map((name) => [name, null])),
@@ -193,7 +193,8 @@ export class StepRunner {
   async #withDemonstrations(): Promise<Computation> {
     const { minibatchSize: samples, demonstrationBatch: demonstrations } = this.#config;
     if (this.#guided === null) {
-      const step = trainingStep(this.#config, { samples, demonstrations });
+      const size = { samples, demonstrations };
+      const step = trainingStep(this.#config, size, layoutOn(this.#backend));
       this.#guided = await this.#backend.compile(step.onnx, { ...step, state: this.#plain.state });
     }
     return this.#guided;
@@ -242,6 +243,8 @@ export class StepRunner {
     return weights;
   }
 }
+
+const layoutOn = ({ device }: Backend): StateLayout => (device === "cpu" ? "flat" : "separate");
 
 function gathered(
   { batch, advantage, value, target }: StepData,

@@ -4,7 +4,7 @@ import { type Bytes } from "../policy/network/bytes.ts";
 import { type Shapes, parameterShapes } from "../policy/network/layout.ts";
 import { CORRELATION_SIZE, EMBEDDING_SIZE } from "../policy/network/policy.ts";
 import { type TrainingConfig } from "./config.ts";
-import { type AdamStep, adamStep } from "./graph/adam.ts";
+import { type AdamStep, type StateLayout, adamStep } from "./graph/adam.ts";
 import { type TrainingOperators, operatorsOf } from "./graph/operators.ts";
 import { type Tensor, TensorGraph } from "./graph/tensor-graph.ts";
 import { JOINT_SIZE, critic, criticShapes } from "./networks.ts";
@@ -36,6 +36,7 @@ export interface TrainingStep extends AdamStep {
 export function trainingStep(
   config: TrainingConfig,
   { samples, demonstrations }: StepSize,
+  layout: StateLayout = "separate",
 ): TrainingStep {
   const { actions, steps } = config.network;
   const graph = new TensorGraph({ precision: "float32" });
@@ -117,7 +118,7 @@ export function trainingStep(
       { name: "actor", parameters: actorParameters, maxNorm: config.actorMaxGradNorm },
       { name: "critic", parameters: criticParameters, maxNorm: config.criticMaxGradNorm },
     ],
-    { epsilon: config.adamEpsilon },
+    { epsilon: config.adamEpsilon, layout },
   );
   return { onnx: graph.toOnnx(), ...adam };
 }

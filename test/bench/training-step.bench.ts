@@ -45,8 +45,8 @@ class OurSteps {
     this.#feeds = feeds;
   }
   static async open(size: StepSize): Promise<OurSteps> {
-    const { onnx, stateful, acceptWhen } = trainingStep(config, size);
-    const computation = await backend.compile(onnx, { stateful, acceptWhen });
+    const step = trainingStep(config, size, "flat");
+    const computation = await backend.compile(step.onnx, step);
     computation.writeState(initial);
     return new OurSteps(computation, randomFeeds(config, size, seed));
   }

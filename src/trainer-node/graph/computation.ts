@@ -1,7 +1,7 @@
 // One compiled graph and the state it works on. What training changes (weights, moments) stays where it is computed: in a
 // GPU's buffers, or on the CPU in two sets of arrays that take turns, so that no step allocates or copies them.
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { elements } from "../../policy/network/layout.ts";
+import { type Shapes, elements } from "../../policy/network/layout.ts";
 import { TensorGraph } from "./tensor-graph.ts";
 
 export interface ComputationOptions {
@@ -15,6 +15,11 @@ export interface ComputationOptions {
    * one number is not finite: a GPU's compiler may assume that such numbers do not occur and compute 1.
    */
   readonly acceptWhen?: string;
+  /**
+   * CPU only. State input -> the tensors that lie side by side in it, in this order: they are read and written by their own
+   * names, whether or not they are inputs too, and change with it.
+   */
+  readonly packed?: Readonly<Record<string, Shapes>>;
   /** The state of another computation, shared from now on: the same weights under another batch size. */
   readonly state?: State;
 }
@@ -26,9 +31,9 @@ export interface Computation {
    * for the last one before the next. Throws on a missing, unknown or ill-sized feed.
    */
   run(feeds: Readonly<Record<string, Float32Array>>): Promise<Record<string, Float32Array>>;
-  /** Copies of the state inputs of this computation. */
+  /** Copies of the state inputs of this computation; of a packed one, copies of what lies in it. */
   readState(): Promise<ReadonlyMap<string, Float32Array>>;
-  /** Sets some or all of the state inputs of this computation; throws on an unknown name or a wrong size. */
+  /** Sets some or all of what `readState` reads; throws on an unknown name or a wrong size. */
   writeState(values: ReadonlyMap<string, Float32Array>): void;
   /** Frees this computation, and the state when no other one uses it. */
   dispose(): Promise<void>;
@@ -39,20 +44,59 @@ export class State {
   readonly current = new Map<string, Tensor>();
   /** On the CPU: the arrays of the step before last, which the next run overwrites. */
   readonly spare = new Map<string, Tensor>();
+  /** Packed tensors -> the names of those that lie in them: these change places with them. */
+  readonly packs = new Map<string, readonly string[]>();
+  /** Those that lie in another one, and whether they were ever written. */
+  readonly members = new Map<string, boolean>();
   busy = false;
   users = 0;
+
+  /** Two arrays that take turns, with a view of each member in both. */
+  pack(name: string, members: Shapes): void {
+    if (this.packs.has(name)) return;
+    const size = [...members.values()].reduce((sum, dims) => sum + elements(dims), 0);
+    for (const tensors of [this.current, this.spare]) {
+      const array = new Float32Array(size);
+      tensors.set(name, new Tensor("float32", array, [size]));
+      let at = 0;
+      for (const [member, dims] of members) {
+        const view = array.subarray(at, (at += elements(dims)));
+        tensors.set(member, new Tensor("float32", view, dims));
+      }
+    }
+    this.packs.set(name, [...members.keys()]);
+    for (const member of members.keys()) this.members.set(member, false);
+  }
+  isWritten(name: string): boolean {
+    const members = this.packs.get(name);
+    if (members !== undefined) return members.every((member) => this.members.get(member));
+    return this.members.get(name) ?? this.current.has(name);
+  }
+  /** What lies in another tensor keeps its place there. */
+  write(name: string, tensor: Tensor): void {
+    if (!this.members.has(name)) return this.replace(name, tensor);
+    (this.current.get(name)!.data as Float32Array).set(tensor.data as Float32Array);
+    this.members.set(name, true);
+  }
 
   replace(name: string, tensor: Tensor): void {
     const old = this.current.get(name);
     this.current.set(name, tensor);
     if (old?.location === "gpu-buffer") old.dispose();
     else if (old !== undefined && tensor.location === "cpu") this.spare.set(name, old);
+    for (const member of this.packs.get(name) ?? []) {
+      const spare = this.spare.get(member)!;
+      this.spare.set(member, this.current.get(member)!);
+      this.current.set(member, spare);
+    }
   }
   clear(): void {
     for (const tensor of this.current.values())
       if (tensor.location === "gpu-buffer") tensor.dispose();
     this.current.clear();
     this.spare.clear();
+    this.packs.clear();
+    this.members.clear();
   }
 }
 
@@ -67,6 +111,8 @@ export class RuntimeComputation implements Computation {
   readonly #dims: Dims;
   /** State input -> output or null. */
   readonly #stateful: ReadonlyMap<string, string | null>;
+  /** What state is read and written by: state inputs, less the packed ones, and what lies in these. */
+  readonly #names: ReadonlySet<string>;
   readonly #results: readonly string[];
   readonly #acceptWhen: string | undefined;
   /** Copies state from the GPU; asking a GPU tensor for its data would end the process. */
@@ -74,7 +120,7 @@ export class RuntimeComputation implements Computation {
 
   private constructor(
     session: InferenceSession,
-    { stateful = {}, acceptWhen, state = new State() }: ComputationOptions,
+    { stateful = {}, packed = {}, acceptWhen, state = new State() }: ComputationOptions,
     sessionOptions: InferenceSession.SessionOptions,
     onGpu: boolean,
   ) {
@@ -93,6 +139,13 @@ export class RuntimeComputation implements Computation {
     }
     if (acceptWhen !== undefined && !this.#results.includes(acceptWhen))
       throw new Error(`the graph has no output ${acceptWhen}`);
+    if (onGpu && Object.keys(packed).length > 0)
+      throw new Error("on a GPU every tensor has a buffer of its own");
+    for (const [name, members] of Object.entries(packed)) state.pack(name, members);
+    this.#names = new Set([
+      ...[...this.#stateful.keys()].filter((name) => packed[name] === undefined),
+      ...Object.values(packed).flatMap((members) => Array.from(members.keys())),
+    ]);
     this.state = state;
     state.users++;
   }
@@ -135,7 +188,7 @@ export class RuntimeComputation implements Computation {
   }
 
   async readState(): Promise<ReadonlyMap<string, Float32Array>> {
-    const names = [...this.#stateful.keys()];
+    const names = [...this.#names];
     const tensors = names.map((name) => this.#current(name));
     if (tensors.every((tensor) => tensor.location === "cpu"))
       return new Map(names.map((name, i) => [name, (tensors[i]!.data as Float32Array).slice()]));
@@ -148,8 +201,8 @@ export class RuntimeComputation implements Computation {
 
   writeState(values: ReadonlyMap<string, Float32Array>): void {
     for (const [name, array] of values) {
-      if (!this.#stateful.has(name)) throw new Error(`${name} is no state of this computation`);
-      this.state.replace(name, this.#tensor(name, array.slice()));
+      if (!this.#names.has(name)) throw new Error(`${name} is no state of this computation`);
+      this.state.write(name, this.#tensor(name, array.slice()));
     }
   }
 
@@ -199,13 +252,12 @@ export class RuntimeComputation implements Computation {
   }
 
   #current(name: string): Tensor {
-    const tensor = this.state.current.get(name);
-    if (tensor === undefined) throw new Error(`${name} was never written`);
-    return tensor;
+    if (!this.state.isWritten(name)) throw new Error(`${name} was never written`);
+    return this.state.current.get(name)!;
   }
 
   #tensor(name: string, values: Float32Array): Tensor {
-    const dims = this.#dims.get(name)!;
+    const dims = this.#dims.get(name) ?? this.state.current.get(name)!.dims;
     if (values.length !== elements(dims))
       throw new Error(`${name} has ${values.length} values instead of ${dims.join(" x ")}`);
     return new Tensor("float32", values, dims);

@@ -1,8 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { adamStep, momentsOf } from "../../../../src/trainer-node/graph/adam.ts";
+import { type StateLayout, adamStep, momentsOf } from "../../../../src/trainer-node/graph/adam.ts";
 import { type Device, openBackend } from "../../../../src/trainer-node/graph/backend.ts";
 import { operatorsOf } from "../../../../src/trainer-node/graph/operators.ts";
+import { elements } from "../../../../src/policy/network/layout.ts";
+import { Random } from "../../../../src/policy/random.ts";
 import { TensorGraph } from "../../../../src/trainer-node/graph/tensor-graph.ts";
+
+const SEED = 4;
+console.log(`seed ${SEED}`);
 
 /**
  * L = sum(w slope) + sum(u slopeOfU) + offset, so that the gradients are what is fed; w is in group `one`, u in group
@@ -10,6 +15,7 @@ import { TensorGraph } from "../../../../src/trainer-node/graph/tensor-graph.ts"
  */
 async function trainer(
   maxNorm: number,
+  layout: StateLayout,
   device: Device = "cpu",
 ): Promise<{
   readonly reason: string;
@@ -35,7 +41,7 @@ async function trainer(
       { name: "one", parameters: [w], maxNorm },
       { name: "other", parameters: [u], maxNorm: 1000 },
     ],
-    { epsilon: 0 },
+    { epsilon: 0, layout },
   );
   const backend = await openBackend(device, { threads: 1 });
   const computation = await backend.compile(graph.toOnnx(), adam);
@@ -69,9 +75,9 @@ async function trainer(
   };
 }
 
-describe("Adam", () => {
+describe.each<StateLayout>(["separate", "flat"])("Adam over %s state", (layout) => {
   it("takes three steps as computed by hand", async () => {
-    const { step, read } = await trainer(1000);
+    const { step, read } = await trainer(1000, layout);
     const [m, v] = momentsOf("w");
     // m / (1 - 0.9^t) and v / (1 - 0.999^t) below are the corrected moments; epsilon is 0.
     // g = 1: m = 0.1, v = 0.001; 0.1 / 0.1 = 1, 0.001 / 0.001 = 1; w = 1 - 0.1 * 1 / 1 = 0.9
@@ -94,7 +100,7 @@ describe("Adam", () => {
   });
 
   it("shortens a gradient of length 5 to length 0.5 and reports the length before", async () => {
-    const { step, read } = await trainer(0.5);
+    const { step, read } = await trainer(0.5, layout);
     // |(3, 4)| = 5 > 0.5: g = (0.3, 0.4), so m = 0.1 g = (0.03, 0.04), v = 0.001 g^2 = (0.00009, 0.00016)
     const { "gradientNorm.one": one, "gradientNorm.other": other, finite } = await step([3, 4], -2);
     const state = await read();
@@ -111,7 +117,7 @@ describe("Adam", () => {
   });
 
   it("leaves a gradient alone that is shorter than the limit", async () => {
-    const { step, read } = await trainer(6);
+    const { step, read } = await trainer(6, layout);
     await step([3, 4]);
     expect((await read())[momentsOf("w")[0]]![1]).toBeCloseTo(0.4, 6);
   });
@@ -122,7 +128,7 @@ describe("Adam", () => {
     ["an infinite gradient of the other group", [1, 1], -Infinity, 0],
     ["a loss that is not a number", [1, 1], 1, Number.NaN],
   ] as const)("throws a step away because of %s", async (_, slope, slopeOfU, offset) => {
-    const { step, read } = await trainer(1);
+    const { step, read } = await trainer(1, layout);
     await step([1, 2]);
     const before = await read();
     const { finite } = await step(slope, slopeOfU, offset);
@@ -132,9 +138,54 @@ describe("Adam", () => {
     expect((await step([1, 2]))["finite"]).toBe(1);
     expect((await read())["w"]![0]).toBeLessThan(before["w"]![0]!);
   });
+});
+
+describe("Adam", () => {
+  it("moves weights that lie side by side as it moves each for itself", async () => {
+    const random = new Random(SEED);
+    const shapes = new Map([
+      ["a", [2, 3]],
+      ["b", [5]],
+      ["c", [4, 1]],
+    ]);
+    const drawn = (count: number) => Float32Array.from({ length: count }, () => random.normal());
+    const start = [...shapes].flatMap(([name, dims]) =>
+      [name, ...momentsOf(name)].map(
+        (each) => [each, drawn(elements(dims)).map(Math.abs)] as const,
+      ),
+    );
+    const slope = [...shapes].map(([name, dims]) => [`d${name}`, drawn(elements(dims))] as const);
+    const backend = await openBackend("cpu", { threads: 1 });
+    const train = async (layout: StateLayout) => {
+      const graph = new TensorGraph({ precision: "float32" });
+      const parameters = [...shapes].map(([name, dims]) => graph.parameter(name, dims));
+      const ops = operatorsOf(graph, () => parameters[0]!);
+      const loss = parameters
+        .map((x) => ops.multiply(x, graph.input(`d${x.name}`, x.dims)))
+        .map((x) => ops.sum(x, [...x.dims.keys()]))
+        .reduce((sum, x) => ops.add(sum, x));
+      const groups = [{ name: "all", parameters, maxNorm: 0.5 }];
+      const adam = adamStep(graph, ops, loss, groups, { layout });
+      const computation = await backend.compile(graph.toOnnx(), adam);
+      computation.writeState(new Map(start));
+      for (let step = 1; step <= 3; step++)
+        await computation.run({
+          ...Object.fromEntries(slope),
+          step: Float32Array.of(step),
+          "learningRate.all": Float32Array.of(0.1),
+        });
+      return computation.readState();
+    };
+    const flat = await train("flat");
+    const separate = await train("separate");
+    expect([...flat.keys()].toSorted()).toEqual([...separate.keys()].toSorted());
+    for (const [name, values] of separate)
+      values.forEach((value, i) => expect(flat.get(name)![i]).toBeCloseTo(value, 6));
+    expect(flat.get("a")).not.toEqual(start[0]![1]);
+  });
 
   it("does all this on WebGPU too, where there is a GPU or a software one", async () => {
-    const { reason, step, read } = await trainer(0.5, "webgpu");
+    const { reason, step, read } = await trainer(0.5, "separate", "webgpu");
     console.log(reason);
     const { "gradientNorm.one": norm } = await step([3, 4]);
     const before = await read();

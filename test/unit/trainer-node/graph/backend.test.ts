@@ -91,6 +91,41 @@ describe("a computation", () => {
     expect([...(await computation.readState()).get("total")!]).toEqual([10]);
   });
 
+  it("keeps packed tensors side by side, and lets another computation read one of them", async () => {
+    // both' = 2 both, where both = [a a b]; `seen` is b, fed by its own name from the same memory.
+    const graph = new TensorGraph({ precision: "float32" });
+    const both = graph.input("both", [3]);
+    const b = graph.input("b", [1]);
+    const ops = operatorsOf(graph, () => both);
+    graph.output("both.next", ops.scale(both, 2));
+    graph.output("seen", ops.scale(b, 1));
+    const shapes = new Map([
+      ["a", [2]],
+      ["b", [1]],
+    ]);
+    const backend = await cpu();
+    const options = { stateful: { both: "both.next", b: null }, packed: { both: shapes } };
+    const computation = await backend.compile(graph.toOnnx(), options);
+    computation.writeState(new Map([["b", Float32Array.of(5)]]));
+    await expect(computation.run({})).rejects.toThrow("both was never written");
+    computation.writeState(new Map([["a", Float32Array.of(1, 2)]]));
+    expect((await computation.run({}))["seen"]).toEqual(Float32Array.of(5));
+    expect((await computation.run({}))["seen"]).toEqual(Float32Array.of(10));
+    const state = await computation.readState();
+    expect([...state]).toEqual([
+      ["b", Float32Array.of(20)],
+      ["a", Float32Array.of(4, 8)],
+    ]);
+
+    // Writing b leaves a; a second computation over the same state sees both.
+    computation.writeState(new Map([["b", Float32Array.of(1)]]));
+    const other = await backend.compile(graph.toOnnx(), { ...options, state: computation.state });
+    expect((await other.run({}))["seen"]).toEqual(Float32Array.of(1));
+    expect((await computation.readState()).get("a")).toEqual(Float32Array.of(8, 16));
+    expect(() => computation.writeState(new Map([["a", OK]]))).toThrow("a has 1 values instead");
+    expect(() => computation.writeState(new Map([["both", OK]]))).toThrow("both is no state");
+  });
+
   it("says what is wrong with a feed or a state", async () => {
     const backend = await cpu();
     const computation = await openCounter(backend, 2);
