@@ -21,6 +21,7 @@ export class Consequences {
   load = 0;
   readonly #mode: "product" | "paper";
   readonly #seed: number;
+  readonly #server: number;
   readonly #source: RequestSource;
   readonly #answers: StoredAnswers;
 
@@ -28,18 +29,21 @@ export class Consequences {
     readonly mode: "product" | "paper";
     readonly omega: number;
     readonly seed: number;
+    /** Servers with numbers of their own, up to 60, meet luck of their own. */
+    readonly server?: number;
     readonly source: RequestSource;
     readonly answers: StoredAnswers;
   }) {
     this.#mode = options.mode;
     this.omega = options.omega;
     this.#seed = options.seed;
+    this.#server = options.server ?? 0;
     this.#source = options.source;
     this.#answers = options.answers;
   }
 
   random(request: SimulatedRequest, stream: keyof typeof SALT): Random {
-    return randomOf(this.#seed, request.index, SALT[stream]);
+    return randomOf(this.#seed, request.index, SALT[stream] + 10 * this.#server);
   }
 
   isRight(request: SimulatedRequest, row: Candidate, at: number): boolean {

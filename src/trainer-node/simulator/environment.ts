@@ -19,6 +19,7 @@ import {
   type Price,
   TENANT,
 } from "./executed.ts";
+import { type FrozenOptions, type FrozenPlayer, type FrozenResult, testFrozen } from "./frozen.ts";
 import { ExactIndex } from "./index-search.ts";
 import { LookUp } from "./look-up.ts";
 import { PaperRegion } from "./paper-region.ts";
@@ -230,6 +231,26 @@ export class Environment {
       ),
       insertion: kind === "MISS" ? `v-${this.#answers.ansIdOf(request)}` : null,
     });
+  }
+
+  /**
+   * What a player would make of requests if nothing changed by it: the caches as they are, none of the stream's requests
+   * under way. Between two slots or at the end.
+   */
+  frozen(
+    requests: readonly SimulatedRequest[],
+    player: FrozenPlayer,
+    options: FrozenOptions,
+  ): Promise<readonly FrozenResult[]> {
+    const { omega = this.omega, load = 0 } = options;
+    const { mode, source } = this;
+    const servers = this.regions.map((name, server) => {
+      const given = { mode, omega, seed: this.#options.seed, source, answers: this.#answers };
+      const consequences = new Consequences({ ...given, server });
+      consequences.load = load;
+      return { name, region: this.#region(name), consequences };
+    });
+    return testFrozen({ source, lookUp: this.#lookUp, servers }, requests, player, options);
   }
 
   async #receive(request: SimulatedRequest): Promise<Pending | null> {
