@@ -174,6 +174,20 @@ describe("feature extractor (Eq. 8)", () => {
     );
   });
 
+  it("Eq. 8: the feed-forward layer adds GELU(1) = 0.841192 to every token, here by a bias of 1", () => {
+    const forward = forwardOf(ONE_STEP, [
+      ["block0.ffn.in.b", 0, 0, 1],
+      ["block0.ffn.out.w", 0, 0, 1],
+      ...ones("norm.gain", 768),
+      ["fc0.w", 0, 0, 0.1],
+      ...[1, 2, 3, 4].map((i): Entry => [`fc${i}.w`, 0, 0, 1]),
+    ]);
+    // Eight entries of 0.841192 and one of 1 among 768: mean 7.729536 / 768 = 0.010064,
+    // variance 6.660832 / 768 - 0.000101 = 0.008572, (0.841192 - 0.010064) / sqrt(0.008572 + 1e-5) = 8.9718
+    const five = [1, 2, 3, 4, 5].reduce((y) => Math.tanh(y), 0.89718);
+    expect(forward.run(F.with(5, 1), C, 0, null).feat[0]).toBeCloseTo(five, 4);
+  });
+
   it("Eq. 9: the state is [c 30 | f' 30 | log10 omega], in this order behind kappa and time", () => {
     // One hidden unit reads one input with weight 1: eps = mish(mish(input)), kappa_0 = -sqrt 3 eps.
     const read = (row: number) =>
