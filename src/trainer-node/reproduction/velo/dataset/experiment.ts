@@ -181,6 +181,7 @@ function proxiesOf({ upstream, test, split }: DatasetWorld): readonly string[] {
         ]
       : []),
     `Translations are those that the file holds; the paper translated every item into five languages.`,
+    "The oracle takes the better action of every request in its own databases as they are then; it does not look ahead, so a rule that leaves better databases behind may beat it.",
     `Databases begin with ${split.prefill.length} pairs of other dialogues, whose answers are the references themselves.`,
   ];
 }

@@ -78,6 +78,16 @@ describe("the experiment on the dialogues that come along", () => {
     expect(of(result, "Always-B").satisfaction).toBeCloseTo(sum / world.test.requests.length, 9);
   });
 
+  test("counts another dialogue's answer as wrong, and satisfaction falls with it", async () => {
+    // Whatever is nearest is served: in databases that never grow, pairs that nobody asks for.
+    const environment = { limits: { paperServeDistance: 2 } };
+    const wrong = of(await runDatasetExperiment({ world, environment }), "Always-A");
+    expect(wrong.served).toBeGreaterThan(0);
+    expect(wrong.wrongPerHit).toBe(1);
+    expect(wrong.wrongPerRequest).toBe(wrong.served);
+    expect(wrong.satisfactionBy.A!).toBeLessThan(of(result, "Always-B").satisfaction);
+  });
+
   test("says what is a proxy", () => {
     expect(result.proxies.join("\n")).toMatch(/delays are modelled from their length/);
     expect(result.proxies.join("\n")).toMatch(/C's answer is the model's stored one/);
