@@ -237,7 +237,7 @@ export class Environment {
    * What a player would make of requests if nothing changed by it: the caches as they are, none of the stream's requests
    * under way. Between two slots or at the end.
    */
-  frozen(
+  testFrozen(
     requests: readonly SimulatedRequest[],
     player: FrozenPlayer,
     options: FrozenOptions,

@@ -36,6 +36,8 @@ export interface FrozenResponse extends Branch {
   readonly server: string;
   /** Index of the server. */
   readonly agent: number;
+  /** L2 distance of the nearest row; Infinity in an empty database. */
+  readonly nearest: number;
   /** Index of the action taken; 0 calls the model. */
   readonly action: number;
   /** What calling the model and what the cache action would have come to, in the very same state. */
@@ -159,6 +161,7 @@ function responseOf(
     ...branch,
     server: name,
     agent: pending.agent,
+    nearest: pending.candidates[0]?.distance ?? Infinity,
     action: decision.action,
     direct,
     cache,

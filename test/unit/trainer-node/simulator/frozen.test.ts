@@ -51,7 +51,7 @@ describe("a frozen test", () => {
     const before = structuredClone(rows());
     for (const player of [...players, threeWay])
       for (const method of ["nearest", "all"] as const)
-        await tested.frozen([...similar, ...unknown], player, { method });
+        await tested.testFrozen([...similar, ...unknown], player, { method });
     expect(rows()).toEqual(before);
     const rest = async (world: Environment) => {
       const heard: unknown[] = [];
@@ -69,8 +69,8 @@ describe("a frozen test", () => {
   test("gives a request to its own server, or to all of them, of which the fastest answers", async () => {
     for (const player of players)
       for (const requests of [similar, unknown]) {
-        const nearest = await environment.frozen(requests, player, { method: "nearest" });
-        const all = await environment.frozen(requests, player, { method: "all" });
+        const nearest = await environment.testFrozen(requests, player, { method: "nearest" });
+        const all = await environment.testFrozen(requests, player, { method: "all" });
         for (const [i, one] of nearest.entries()) {
           const every = all[i]!;
           expect(one.responses.map(({ server }) => server)).toEqual([requests[i]!.region]);
@@ -92,10 +92,10 @@ describe("a frozen test", () => {
 
   test("has no policy above the better of both actions, request by request", async () => {
     for (const player of players)
-      for (const { responses } of await environment.frozen(unknown, player, { method: "all" }))
+      for (const { responses } of await environment.testFrozen(unknown, player, { method: "all" }))
         for (const { utility, direct, cache } of responses)
           expect(utility).toBeLessThanOrEqual(Math.max(direct.utility, cache.utility));
-    for (const { responses } of await environment.frozen(similar, threeWay, { method: "all" }))
+    for (const { responses } of await environment.testFrozen(similar, threeWay, { method: "all" }))
       for (const { utility, direct, cache, noted } of responses)
         expect(utility).toBeLessThanOrEqual(
           Math.max(direct.utility, cache.utility, noted?.utility ?? -Infinity),
@@ -104,7 +104,7 @@ describe("a frozen test", () => {
 
   test("has fewer direct calls the farther a greedy rule reaches", async () => {
     const direct = async (theta: number, requests: typeof similar) => {
-      const results = await environment.frozen(requests, greedy(theta), { method: "nearest" });
+      const results = await environment.testFrozen(requests, greedy(theta), { method: "nearest" });
       return meanOf(results.map(({ answer }) => Number(answer.action === 0)));
     };
     for (const requests of [similar, unknown]) {
@@ -117,7 +117,7 @@ describe("a frozen test", () => {
 
   test("is worth q - omega d at the omega asked for, with the same luck at each", async () => {
     const at = (omega: number) =>
-      environment.frozen(similar, alwaysModel, { method: "nearest", omega });
+      environment.testFrozen(similar, alwaysModel, { method: "nearest", omega });
     const [cheap, dear] = [await at(0.01), await at(0.5)];
     for (const [i, { answer }] of cheap.entries()) {
       const { quality, delaySeconds, utility } = dear[i]!.answer;
@@ -136,14 +136,14 @@ describe("a frozen test", () => {
         return pendings.map(({ observation }) => certain(observation.c[0]! <= 0.3 ? 1 : 0));
       },
     };
-    const results = await environment.frozen(similar, batched, { method: "all", batch: 30 });
+    const results = await environment.testFrozen(similar, batched, { method: "all", batch: 30 });
     expect(sizes).toEqual([90, 90, 45]);
-    expect(results).toEqual(await environment.frozen(similar, greedy(0.3), { method: "all" }));
+    expect(results).toEqual(await environment.testFrozen(similar, greedy(0.3), { method: "all" }));
   });
 
   test("slows every call by the load that it is given: 1 + 0.15 * 2 times the idle delay", async () => {
     const model = async (load: number) =>
-      (await environment.frozen(similar, alwaysModel, { method: "nearest", load })).map(
+      (await environment.testFrozen(similar, alwaysModel, { method: "nearest", load })).map(
         ({ answer }) => answer.delaySeconds,
       );
     const [idle, busy] = [await model(0), await model(2)];
@@ -154,15 +154,8 @@ describe("a frozen test", () => {
 
 /** Always the cache, with the distance of the nearest row of each request's own server. */
 async function served(requests: typeof similar) {
-  const distances: number[] = [];
-  const player: FrozenPlayer = {
-    ...alwaysCache,
-    choose: ({ candidates }) => {
-      distances.push(candidates[0]!.distance);
-      return certain(1);
-    },
-  };
-  return { distances, results: await environment.frozen(requests, player, { method: "nearest" }) };
+  const results = await environment.testFrozen(requests, alwaysCache, { method: "nearest" });
+  return { results, distances: results.map(({ answer }) => answer.nearest) };
 }
 
 describe("test requests", () => {
