@@ -201,7 +201,7 @@ describe("value regression", () => {
 
   /** Plays a world in which the cache is worth -2 d and the model -0.6, and learns from it. */
   async function learnt(directPenalty = 0) {
-    const player = valueRegression({ mode: "paper", seed, directPenalty, period: 300 });
+    const player = valueRegression({ mode: "paper", seed, directPenalty, projection: 8 });
     const random = new Random(seed);
     for (let index = 0; index < 600; index++) {
       const distance = random.uniform();
@@ -232,7 +232,7 @@ describe("value regression", () => {
   });
 
   test("tosses a coin before it knows anything, and does not explore once it is frozen", async () => {
-    const fresh = valueRegression({ mode: "paper", seed });
+    const fresh = valueRegression({ mode: "paper", seed, projection: 8 });
     const pendings = Array.from({ length: 200 }, (_, index) => pendingWith([0.2], { index }));
     const coins = (await chooseAll(fresh, pendings)).map(actionOf);
     expect(new Set(coins).size).toBe(2);
