@@ -95,18 +95,20 @@ export async function worthOf(
   tried: readonly Tried[],
   caution: number,
 ): Promise<Worth> {
+  // Where both handlings come to the same, the policy's word is worth nothing.
+  const open = tried.filter(({ cache, direct }) => cache !== direct);
   const answers = await policy.inferAll(
-    tried.map(({ f, c, omega }) => ({ f, c, omega, noise: null })),
+    open.map(({ f, c, omega }) => ({ f, c, omega, noise: null })),
   );
-  const families = new Map<string, number>();
+  const families = new Map(tried.map(({ family }) => [family, 0]));
   let value = 0;
   let rule = 0;
-  for (const [i, { cache, direct, family }] of tried.entries()) {
+  for (const [i, { cache, direct, family }] of open.entries()) {
     const { probs } = answers[i]!;
     const gain = probs.indexOf(Math.max(...probs)) === probs.length - 1 ? cache - direct : 0;
     value += gain;
     rule += cache - direct;
-    families.set(family, (families.get(family) ?? 0) + gain - (cache - direct));
+    families.set(family, families.get(family)! + gain - (cache - direct));
   }
   // The variance of a sum of independent families
   const n = families.size;

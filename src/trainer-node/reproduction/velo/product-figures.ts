@@ -21,6 +21,7 @@ export interface ProductFigures {
   readonly allowedShare: number | null;
   /** Requests that the model answered. */
   readonly directShare: number;
+  readonly meanDelaySeconds: number;
   readonly p95DelaySeconds: number;
   /**
    * U lost per request against the feasible choice in the very same state: the better action, never a wrong answer. Not

@@ -134,7 +134,7 @@ export async function trainRegression(options: {
   const player = valueRegression({ mode: "product", seed });
   for (let pass = 0; pass < size.imitatedPasses; pass++)
     await learnFrom(world.calibration(IMITATED_PASS + pass), player, Infinity);
-  let left = updates * size.samplesPerAgent * world.measured().regions.length;
+  let left = updates * size.samplesPerAgent * world.regions.length;
   for (let pass = 0; left > 0; pass++)
     left -= await learnFrom(world.calibration(pass), player, left);
   player.freeze?.();

@@ -11,7 +11,7 @@ export type ProductWorldName = "workload" | "geometry";
 
 export interface ProductSize {
   /** Requests of the stream that figures come from, and of each pass over what is learnt from. */
-  readonly requests: number;
+  readonly requests: Readonly<Record<ProductWorldName, number>>;
   /** Requests of which both handlings are tried out before the policy acts, in so many passes. */
   readonly imitatedPasses: number;
   readonly imitationEpochs: number;
@@ -23,16 +23,17 @@ export interface ProductSize {
 }
 
 export const FULL_SIZE: ProductSize = {
-  requests: 3000,
+  // One bundled question in forty or so is ever served from the cache: it takes many to tell policies apart.
+  requests: { workload: 3000, geometry: 1500 },
   imitatedPasses: 2,
-  imitationEpochs: 24,
-  samplesPerAgent: 300,
+  imitationEpochs: 16,
+  samplesPerAgent: 150,
   epochs: 4,
-  minibatchSize: 180,
+  minibatchSize: 90,
 };
 /** The same code in seconds; its figures decide nothing. */
 export const QUICK_SIZE: ProductSize = {
-  requests: 500,
+  requests: { workload: 500, geometry: 300 },
   imitatedPasses: 1,
   imitationEpochs: 7,
   samplesPerAgent: 20,
@@ -41,6 +42,7 @@ export const QUICK_SIZE: ProductSize = {
 };
 
 export interface ProductWorld {
+  readonly regions: readonly string[];
   /** A fresh environment to learn in; every pass has randomness of its own. */
   readonly calibration: (pass: number) => Environment;
   /** A fresh environment to measure in, always the same. */
@@ -59,36 +61,48 @@ export const IMITATED_PASS = 1_000_000;
 export function productWorld(
   name: ProductWorldName,
   seed: number,
-  { requests }: Pick<ProductSize, "requests">,
+  size: Pick<ProductSize, "requests">,
 ): ProductWorld {
-  if (name === "geometry") {
-    const slots = Math.ceil(requests / REGIONS.length);
-    // One world for all passes: what is hidden in it stays what it is, what is random about a request does not.
-    const world = (worldSeed: number, seedOfPass: number) =>
-      environment(geometrySource({ seed: worldSeed, slots, regions: REGIONS }), seedOfPass);
-    return {
-      calibration: (pass) => world(seed, seed + pass),
-      measured: () => world(seed + UNSEEN, seed + UNSEEN),
-    };
-  }
-  const bundled = loadBundled();
-  const half = (which: Half, streamSeed: number) => {
-    const groups = onlyHalf(bundled, which);
-    const stream = { groups, requests, seed: streamSeed, ratePerSecond: RATE_PER_SECOND };
-    const source = workloadSource({
-      requests: generateWorkload({ ...stream, regions: REGIONS }).requests,
-      groups,
-      embedder: BUILT_IN_EMBEDDER,
-      embed: builtInEmbed,
-      minDelayTokens: ANSWER_TOKENS,
-    });
-    return environment(source, streamSeed);
+  const requests = size.requests[name];
+  // Sources never change: one serves as many environments as are asked for.
+  const sources = new Map<string, RequestSource>();
+  const environment = (half: Half, sourceSeed: number, worldSeed: number): Environment => {
+    const key = `${half} ${sourceSeed}`;
+    const source =
+      sources.get(key) ??
+      (name === "geometry"
+        ? geometrySource({
+            seed: sourceSeed,
+            slots: Math.ceil(requests / REGIONS.length),
+            regions: REGIONS,
+          })
+        : questions(half, requests, sourceSeed));
+    sources.set(key, source);
+    const options = { source, seed: worldSeed, regions: REGIONS, epsilon: 0.02, omega: 0.1 };
+    return new Environment({ ...options, mode: "product" });
   };
-  return {
-    calibration: (pass) => half("calibration", seed + pass),
-    measured: () => half("measured", seed),
-  };
+  return name === "geometry"
+    ? {
+        regions: REGIONS,
+        // One world for all passes: what is hidden in it stays what it is, what is random about a request does not.
+        calibration: (pass) => environment("calibration", seed, seed + pass),
+        measured: () => environment("measured", seed + UNSEEN, seed + UNSEEN),
+      }
+    : {
+        regions: REGIONS,
+        calibration: (pass) => environment("calibration", seed + pass, seed + pass),
+        measured: () => environment("measured", seed, seed),
+      };
 }
 
-const environment = (source: RequestSource, seed: number): Environment =>
-  new Environment({ source, seed, mode: "product", regions: REGIONS, epsilon: 0.02, omega: 0.1 });
+function questions(half: Half, requests: number, seed: number): RequestSource {
+  const groups = onlyHalf(loadBundled(), half);
+  const stream = { groups, requests, seed, ratePerSecond: RATE_PER_SECOND, regions: REGIONS };
+  return workloadSource({
+    requests: generateWorkload(stream).requests,
+    groups,
+    embedder: BUILT_IN_EMBEDDER,
+    embed: builtInEmbed,
+    minDelayTokens: ANSWER_TOKENS,
+  });
+}

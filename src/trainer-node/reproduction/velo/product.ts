@@ -67,7 +67,7 @@ interface Chosen extends Partial<Pick<ProductRow, "training" | "threshold" | "co
 }
 
 /** Distances that are tried as thresholds: fewer than elsewhere, since each is a whole pass. */
-const THRESHOLDS = [0, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95];
+const THRESHOLDS = [0.2, 0.35, 0.5, 0.65, 0.95];
 
 async function chooserFor(
   params: ProductParams,
@@ -106,7 +106,7 @@ async function chooserFor(
       return { player: playerOf(FIXED_RULE) };
     case "best-threshold": {
       const { feasible } = await bestFeasibleThreshold(() => world.calibration(0), THRESHOLDS);
-      // A threshold of 0 serves nothing but equal vectors: where even that is wrong too often, nothing is served.
+      // Where even the least of them is wrong too often, nothing is served.
       const threshold = feasible?.theta ?? null;
       return { player: threshold === null ? alwaysModel : greedy(threshold), threshold };
     }
