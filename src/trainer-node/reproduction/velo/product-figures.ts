@@ -80,6 +80,7 @@ export async function measure(world: Environment, player: Chooser): Promise<Prod
     servedShare: share(count.served, count.right),
     allowedShare: share(count.served, count.allowed),
     directShare: count.direct / requests,
+    meanDelaySeconds: delays.reduce((sum, delay) => sum + delay, 0) / requests,
     p95DelaySeconds: quantile(delays, 0.95),
     regretInState: regret / requests,
     families: Object.fromEntries(
