@@ -39,6 +39,8 @@ export interface VectorCountRow {
     readonly lists: number;
     /** k-means on a sample and the assignment of every vector. */
     readonly buildSeconds: number;
+    /** Of them, what this thread had of a processor. */
+    readonly buildProcessorSeconds: number;
     readonly searches: readonly {
       readonly probes: number;
       readonly delay: Delay;
@@ -96,8 +98,10 @@ async function measure(
   const vectors = store.size;
   const simulatorIndex = vectors > MOST_IN_SIMULATOR ? null : await simulatorDelay(store, queries);
   const start = performance.now();
+  const used = process.threadCpuUsage();
   const inverted = InvertedFile.build(store, { lists: LISTS, seed });
   const buildSeconds = (performance.now() - start) / 1000;
+  const build = process.threadCpuUsage(used);
   onProgress?.(`${vectors} vectors: inverted file built`);
   const exact = timed(queries, (query) => exactSearch(store, query, NEIGHBOURS));
   const searches = PROBES.map((probes) => {
@@ -109,7 +113,12 @@ async function measure(
     vectors,
     queries: queries.length,
     exact: exact.delay,
-    invertedFile: { lists, buildSeconds, searches },
+    invertedFile: {
+      lists,
+      buildSeconds,
+      buildProcessorSeconds: (build.user + build.system) / 1e6,
+      searches,
+    },
     simulatorIndex,
     bytes: {
       vectors: store.bytes,
