@@ -182,6 +182,7 @@ function row(
     allowedShare: 0.5,
     directShare: 0.5,
     p95DelaySeconds: 5,
+    meanDelaySeconds: 2,
     regretInState: 0,
     families: { a: [10, 10 * a], b: [10, 10 * b] },
     training: null,
