@@ -38,7 +38,7 @@ export interface OpenUpstream {
   close(): Promise<void>;
 }
 
-/** @throws UpstreamError for a name that means nothing; the message says what would */
+/** @throws UpstreamError for a name that means nothing: see UPSTREAM_USAGE */
 export async function openUpstream(
   name: string,
   { items, folder, env = process.env, localScale = 50, print = console.error }: UpstreamOptions,
@@ -65,18 +65,33 @@ export async function openUpstream(
   }
   const { url, model } = endpointOf(name);
   const apiKey = env["UPSTREAM_API_KEY"];
-  const upstream = cachedUpstream(httpUpstream({ url, model, apiKey, print }), folder);
+  const upstream = cachedUpstream(
+    counting(httpUpstream({ url, model, apiKey, print }), print),
+    folder,
+  );
   return { upstream, counts: upstream.counts, close: () => Promise.resolve() };
+}
+
+/** Calls cost money, and how many prompts with notes there will be depends on what the policies do. */
+function counting(upstream: Upstream, print: (line: string) => void): Upstream {
+  let calls = 0;
+  return {
+    ...upstream,
+    answer(item, prompt) {
+      if (++calls % 100 === 0) print(`${calls} calls of ${upstream.model}`);
+      return upstream.answer(item, prompt);
+    },
+  };
 }
 
 function endpointOf(name: string): { readonly url: string; readonly model: string } {
   const url = URL.canParse(name) ? new URL(name) : null;
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:"))
-    throw new UpstreamError(`no upstream is called ${name}\n\n${UPSTREAM_USAGE}`);
+    throw new UpstreamError(`no upstream is called ${name}`);
   if (url.username !== "" || url.password !== "")
     throw new UpstreamError("a key belongs into UPSTREAM_API_KEY, not into the upstream's URL");
   const model = decodeURIComponent(url.hash.slice(1));
-  if (model === "") throw new UpstreamError(`${name} names no model\n\n${UPSTREAM_USAGE}`);
+  if (model === "") throw new UpstreamError(`${name} names no model`);
   url.hash = "";
   return { url: url.href, model };
 }

@@ -259,19 +259,23 @@ describe("--upstream", () => {
     ["ftp://host/v1#m", /no upstream is called ftp/],
     ["https://host/v1", /names no model/],
     ["https://user:key@host/v1#m", /UPSTREAM_API_KEY/],
-  ])("%s is refused with what would do", async (name, message) => {
+  ])("%s is refused with what is wrong", async (name, message) => {
     await expect(openUpstream(name, { items: [], folder: newFolder() })).rejects.toThrow(message);
   });
 
   test("takes an endpoint with its model, and the key from the environment", async () => {
     const { url, seen } = await scripted([200, completion("Hi.")]);
+    const lines: string[] = [];
     const { upstream } = await openUpstream(`${url}#org%2Fmodel`, {
       items: [],
       folder: newFolder(),
       env: { UPSTREAM_API_KEY: "k2" },
+      print: (line) => lines.push(line),
     });
     expect(upstream.model).toBe("org/model");
-    await upstream.answer(item, "Why?");
+    for (let i = 0; i < 100; i++) await upstream.answer(item, `Why ${i}?`);
     expect(seen[0]!.authorization).toBe("Bearer k2");
+    // Calls cost money: their number is told as they are made.
+    expect(lines).toEqual(["100 calls of org/model"]);
   });
 });
