@@ -48,13 +48,13 @@ export async function runJobs(options: RunJobsOptions): Promise<readonly JobReco
     if (stored === null) waiting.push(job);
     else done(stored, true);
   }
-  let failure: Error | null = null;
+  const failures: Error[] = [];
   const lane = async () => {
     const process = worker === null ? null : new Worker(worker, workerArguments);
     try {
       for (
         let job = waiting.shift();
-        job !== undefined && failure === null;
+        job !== undefined && failures.length === 0;
         job = waiting.shift()
       ) {
         const started = performance.now();
@@ -65,15 +65,13 @@ export async function runJobs(options: RunJobsOptions): Promise<readonly JobReco
         done(record, false);
       }
     } catch (error) {
-      failure ??= error as Error;
+      failures.push(error as Error);
     } finally {
       process?.end();
     }
   };
   await Promise.all(Array.from({ length: Math.max(1, Math.min(workers, waiting.length)) }, lane));
-  // TypeScript does not see that the lanes assign it.
-  const problem = failure as Error | null;
-  if (problem !== null) throw problem;
+  if (failures[0] !== undefined) throw failures[0];
   return jobs.map(({ id }) => records.get(id)!);
 }
 
@@ -117,7 +115,7 @@ export function answerJobs(run: (job: Job) => Promise<unknown>): void {
   process.on("message", (message) => {
     const job = message as Job;
     const started = performance.now();
-    const reply = (part: object) => void process.send?.({ id: job.id, ...part } as WorkerReply);
+    const reply = (part: object) => void process.send?.({ id: job.id, ...part });
     run(job).then(
       (result) => reply({ result, seconds: (performance.now() - started) / 1000 }),
       (error: unknown) =>

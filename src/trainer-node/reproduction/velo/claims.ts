@@ -12,8 +12,6 @@ export interface Claim {
   readonly expectation: Expectation;
   /** percent: a share or relative gain, printed times 100. */
   readonly unit: "percent" | "reward" | "satisfaction" | "seconds" | "share";
-  /** Which seeds it is about: "headline" has more than the sweeps. */
-  readonly seeds: "headline" | "sweep";
   /** Can be judged from what every setting of the grid runs. */
   readonly inGrid: boolean;
   value(seed: SeedView): number;
@@ -66,7 +64,6 @@ const each = (
   source: string,
   test: TestName,
   published: Readonly<Record<string, number>>,
-  rest: Partial<Claim> = {},
 ): readonly Claim[] =>
   Object.entries(published).map(([base, percent]) => ({
     id: `${id} ${base}`,
@@ -75,10 +72,8 @@ const each = (
     published: `+${percent} %`,
     expectation: greater(),
     unit: "percent",
-    seeds: "headline",
     inGrid: IN_GRID.has(base) && test.startsWith("similar"),
     value: (seed) => satisfactionGain(seed, base, { test }),
-    ...rest,
   }));
 
 export const CLAIMS: readonly Claim[] = [
@@ -90,7 +85,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "above",
     expectation: greater(),
     unit: "reward",
-    seeds: "headline",
     inGrid: false,
     value: (seed) => seed.figures(DLRS).reward - seed.figures("T-MAPPO").reward,
   },
@@ -101,7 +95,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "above",
     expectation: greater(),
     unit: "reward",
-    seeds: "headline",
     inGrid: false,
     value: (seed) => seed.figures("T-MAPPO").reward - seed.figures("MAPPO").reward,
   },
@@ -112,7 +105,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "above",
     expectation: greater(),
     unit: "reward",
-    seeds: "headline",
     inGrid: false,
     value: (seed) => start(seed, "G-MAPPO") - start(seed, "MAPPO"),
   },
@@ -123,7 +115,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "above",
     expectation: greater(),
     unit: "reward",
-    seeds: "headline",
     inGrid: false,
     value: (seed) => start(seed, "LRS") - start(seed, "T-MAPPO"),
   },
@@ -134,7 +125,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "above",
     expectation: greater(),
     unit: "reward",
-    seeds: "headline",
     inGrid: false,
     value: (seed) => seed.figures(DLRS).reward - seed.figures("DLRS-L5").reward,
   },
@@ -145,7 +135,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "above",
     expectation: greater(),
     unit: "reward",
-    seeds: "headline",
     inGrid: false,
     value: (seed) => seed.figures("DLRS-V10").reward - seed.figures(DLRS).reward,
   },
@@ -156,7 +145,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "below",
     expectation: less(),
     unit: "satisfaction",
-    seeds: "headline",
     inGrid: false,
     value: (seed) => seed.figures("DLRS-V10").satisfaction - seed.figures(DLRS).satisfaction,
   },
@@ -167,7 +155,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "+1 to +9 %",
     expectation: greater(),
     unit: "percent",
-    seeds: "headline",
     inGrid: false,
     value: (seed) => Math.min(...BASELINES.map((base) => satisfactionGain(seed, base, atNearest))),
   },
@@ -178,7 +165,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "+5 to +15 %",
     expectation: { direction: "between", bounds: [0.05, 0.15] },
     unit: "percent",
-    seeds: "headline",
     inGrid: false,
     value: (seed) =>
       gain(seed.figures(DLRS).reward, meanOf(BASELINES.map((base) => seed.figures(base).reward))),
@@ -190,7 +176,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "-41.39 %",
     expectation: less(-0.2),
     unit: "percent",
-    seeds: "headline",
     inGrid: true,
     value: (seed) => gain(seed.figures(DLRS, atAll).delay, seed.figures("LRS", atAll).delay),
   },
@@ -201,7 +186,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "in this order",
     expectation: greater(),
     unit: "share",
-    seeds: "headline",
     inGrid: true,
     value: (seed) =>
       leastStep(
@@ -217,7 +201,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "below",
     expectation: less(),
     unit: "share",
-    seeds: "headline",
     inGrid: true,
     value: (seed) => seed.figures(DLRS).direct - seed.figures("LRS").direct,
   },
@@ -229,7 +212,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "faster",
     expectation: greater(),
     unit: "seconds",
-    seeds: "headline",
     inGrid: false,
     value: (seed) =>
       Math.min(
@@ -245,7 +227,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "grows",
     expectation: greater(),
     unit: "reward",
-    seeds: "sweep",
     inGrid: false,
     value: (seed) =>
       seed.figures(DLRS, { ...atAll, experiment: "servers-3" }).reward -
@@ -258,7 +239,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "lower",
     expectation: less(),
     unit: "satisfaction",
-    seeds: "sweep",
     inGrid: false,
     value: (seed) =>
       seed.figures(DLRS, { experiment: `size-${TRAINING_SIZES.at(-1)}` }).satisfaction -
@@ -271,7 +251,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "+0.03",
     expectation: greater(),
     unit: "satisfaction",
-    seeds: "sweep",
     inGrid: false,
     value: (seed) =>
       seed.figures(DLRS, { experiment: "size-6000-wide" }).satisfaction -
@@ -284,7 +263,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "+0.68 s",
     expectation: greater(),
     unit: "seconds",
-    seeds: "sweep",
     inGrid: false,
     value: (seed) =>
       seed.figures(DLRS, { experiment: "size-6000-wide" }).delay -
@@ -297,7 +275,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "2.97, 3.23, 3.72, 4.00, 4.92 s",
     expectation: greater(),
     unit: "seconds",
-    seeds: "headline",
     inGrid: false,
     value: (seed) =>
       leastStep(
@@ -313,7 +290,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "-0.91 to -0.84",
     expectation: less(0.07),
     unit: "satisfaction",
-    seeds: "headline",
     inGrid: false,
     value: (seed) => {
       const all = ["DLRS-V10", DLRS, "Greedy-LLM", "LRS", "Greedy-0.3"].map(
@@ -331,7 +307,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "up to +10.47 %",
     expectation: greater(),
     unit: "percent",
-    seeds: "headline",
     inGrid: false,
     value: (seed) => Math.min(...BASELINES.map((base) => rewardGain(seed, base, atNearest))),
   },
@@ -342,7 +317,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "+10.47 %",
     expectation: { direction: "between", bounds: [0.05, 0.2] },
     unit: "percent",
-    seeds: "headline",
     inGrid: false,
     value: (seed) => Math.max(...BASELINES.map((base) => rewardGain(seed, base, atNearest))),
   },
@@ -365,7 +339,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "+15 %",
     expectation: { direction: "between", bounds: [0.05, 0.3] },
     unit: "percent",
-    seeds: "headline",
     inGrid: false,
     value: (seed) => Math.max(...BASELINES.map((base) => rewardGain(seed, base, atAll))),
   },
@@ -387,7 +360,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "-41.39 %",
     expectation: less(),
     unit: "percent",
-    seeds: "headline",
     inGrid: true,
     value: (seed) => gain(seed.figures(DLRS, atAll).delay, seed.figures("LRS", atAll).delay),
   },
@@ -399,7 +371,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "up to +22 %",
     expectation: greater(),
     unit: "percent",
-    seeds: "sweep",
     inGrid: false,
     value: (seed) =>
       meanOf(
@@ -423,7 +394,6 @@ export const CLAIMS: readonly Claim[] = [
     published: `+${percent} %`,
     expectation: greater(),
     unit: "percent",
-    seeds: "sweep",
     inGrid: false,
     value: (seed) =>
       meanOf(
@@ -439,7 +409,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "-0.83 to -0.85",
     expectation: less(),
     unit: "satisfaction",
-    seeds: "sweep",
     inGrid: false,
     value: (seed) =>
       seed.figures(DLRS, { experiment: "size-6000" }).satisfaction -
@@ -452,7 +421,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "-0.83 to -0.81",
     expectation: greater(),
     unit: "satisfaction",
-    seeds: "sweep",
     inGrid: false,
     value: (seed) =>
       seed.figures(DLRS, { experiment: "size-4500-wide" }).satisfaction -
@@ -465,7 +433,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "-9.07, -10.87, -12.55, -16.07",
     expectation: greater(),
     unit: "reward",
-    seeds: "sweep",
     inGrid: false,
     value: (seed) =>
       leastStep(
@@ -481,7 +448,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "1.32, 1.92, 2.98, 7.79 s",
     expectation: greater(),
     unit: "seconds",
-    seeds: "sweep",
     inGrid: false,
     value: (seed) =>
       leastStep(
@@ -503,7 +469,6 @@ export const CLAIMS: readonly Claim[] = [
     published: `+${percent} %`,
     expectation: greater(),
     unit: "percent",
-    seeds: "headline",
     inGrid: true,
     value: (seed) => rewardGain(seed, base, onNew),
   })),
@@ -514,7 +479,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "-0.9 %",
     expectation: { direction: "between", bounds: [-0.05, 0.05] },
     unit: "percent",
-    seeds: "headline",
     inGrid: false,
     value: (seed) => rewardGain(seed, "DLRS-V10", onNew),
   },
@@ -526,7 +490,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "+15 %",
     expectation: greater(),
     unit: "percent",
-    seeds: "headline",
     inGrid: false,
     value: (seed) => meanOf(BASELINES.map((base) => rewardGain(seed, base, atAll))),
   },
@@ -537,7 +500,6 @@ export const CLAIMS: readonly Claim[] = [
     published: "+14.59 %",
     expectation: greater(),
     unit: "percent",
-    seeds: "headline",
     inGrid: false,
     value: (seed) => meanOf(BASELINES.map((base) => rewardGain(seed, base, onNew))),
   },

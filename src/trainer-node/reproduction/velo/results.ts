@@ -1,6 +1,6 @@
 // The stored results by experiment, algorithm, seed and test.
 import { type JobRecord } from "../results-folder.ts";
-import { slug } from "./experiments.ts";
+import { type RunParams, slug } from "./experiments.ts";
 import { type CurvePoint, type RunResult, type TestFigures } from "./figures.ts";
 import { OMEGA } from "./settings.ts";
 
@@ -24,6 +24,9 @@ export interface SeedView {
 export const testKey = (test: TestName, execution: string, omega: number = OMEGA): string =>
   omega === OMEGA ? `${test}/${execution}` : `${test}/${execution}/${omega}`;
 
+/** A job that did not run, or not yet. */
+export class MissingResult extends Error {}
+
 export class VeloResults {
   readonly #byId: ReadonlyMap<string, JobRecord>;
 
@@ -34,7 +37,7 @@ export class VeloResults {
   /** Throws when the job is not there. */
   record<R = RunResult>(id: string): JobRecord<R> {
     const record = this.#byId.get(id);
-    if (record === undefined) throw new Error(`no result of job ${id}`);
+    if (record === undefined) throw new MissingResult(`no result of job ${id}`);
     return record as JobRecord<R>;
   }
 
@@ -50,11 +53,17 @@ export class VeloResults {
     return this.#byId.has(this.idOf(experiment, algorithm, seed));
   }
 
+  /** Seeds that any run had. */
+  allSeeds(): readonly number[] {
+    const seeds = this.records()
+      .filter(({ kind }) => kind === "run")
+      .map(({ params }) => (params as RunParams).seed);
+    return [...new Set(seeds)].toSorted((a, b) => a - b);
+  }
+
   /** Seeds that an experiment ran with for an algorithm. */
   seeds(experiment: string, algorithm: string): readonly number[] {
-    return Array.from({ length: 100 }, (_, i) => i + 1).filter((seed) =>
-      this.has(experiment, algorithm, seed),
-    );
+    return this.allSeeds().filter((seed) => this.has(experiment, algorithm, seed));
   }
 
   view(seed: number): SeedView {

@@ -36,6 +36,8 @@ export interface WorldSettings {
   readonly notesSeconds: number;
   /** Every call under way slows the others by this share. */
   readonly congestion: number;
+  /** Notes help where one would have been a right answer, or already where one is about the same topic. */
+  readonly notesHelp: "right" | "topic";
   /** A slot: every server gets one request. */
   readonly slotSeconds: number;
   /** tau_A: a question row within it is served, a farther one becomes notes. */
@@ -65,6 +67,7 @@ export const PAPER_WORLD: WorldSettings = {
   modelSeconds: 7.7,
   notesSeconds: 3.7,
   congestion: 0.15,
+  notesHelp: "topic",
   slotSeconds: 10,
   serveDistance: 0.6,
   eviction: "literal",
@@ -101,6 +104,9 @@ export const TRAINING_SIZES = [1500, 3000, 4500, 6000] as const;
 /** Table IV has the wider network for these. */
 export const WIDE_SIZES = [4500, 6000] as const;
 
+/** Rounds between two points of a training curve. */
+export const RECORDING_INTERVAL = 300;
+
 /** How much is done. `quick` runs the same code in minutes and decides little. */
 export interface Scale {
   readonly name: "full" | "quick";
@@ -127,14 +133,18 @@ export interface Scale {
   readonly vectorCounts: readonly number[];
 }
 
-/** 45 updates of 300 requests per server are the paper's 13,500 rounds; a test has its 500 requests. */
+/**
+ * 30 updates of 450 requests per server are the paper's 13,500 rounds, with its 50 accesses of the replay memory in each; a
+ * test has its 500 requests. How many experiences an update waits for, and how many of them an access reads, the paper does
+ * not say.
+ */
 export const FULL: Scale = {
   name: "full",
-  updates: 45,
-  sweepUpdates: 15,
-  gridUpdates: 2,
-  samplesPerAgent: 300,
-  epochs: 4,
+  updates: 30,
+  sweepUpdates: 10,
+  gridUpdates: 1,
+  samplesPerAgent: 450,
+  epochs: 3,
   minibatchSize: 60,
   maxAccesses: 50,
   demonstrations: 900,
@@ -142,7 +152,7 @@ export const FULL: Scale = {
   sweepSeeds: [1, 2, 3],
   testRequests: 500,
   productSeeds: [1, 2, 3, 4, 5],
-  productUpdates: 6,
+  productUpdates: 4,
   gridStride: 1,
   vectorCounts: [1_000, 10_000, 100_000, 300_000, 1_000_000],
 };

@@ -1,0 +1,122 @@
+// npm run reproduce -- velo: runs what is not there yet, judges the claims, writes the report.
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join, relative } from "node:path";
+import {
+  claimRows,
+  renderReport,
+} from "../../src/trainer-node/reproduction/report/markdown-report.ts";
+import { ResultsFolder } from "../../src/trainer-node/reproduction/results-folder.ts";
+import { runJobs } from "../../src/trainer-node/reproduction/run-jobs.ts";
+import { constructionChecks } from "../../src/trainer-node/reproduction/velo/checks.ts";
+import { veloJobs } from "../../src/trainer-node/reproduction/velo/experiments.ts";
+import { judgeClaims } from "../../src/trainer-node/reproduction/velo/judge.ts";
+import { ownClaims } from "../../src/trainer-node/reproduction/velo/own-claims.ts";
+import { VeloResults } from "../../src/trainer-node/reproduction/velo/results.ts";
+import { FULL, QUICK, REVISION } from "../../src/trainer-node/reproduction/velo/settings.ts";
+import { veloReport } from "../../src/trainer-node/reproduction/velo/velo-report.ts";
+import { readFlags, refuse } from "../local/flags.ts";
+import { currentCommit, progressBar } from "../replay/progress.ts";
+import { columns } from "../evaluate/columns.ts";
+import { reproduceDataset } from "./dataset.ts";
+
+/** @param pathOf a path as it was typed, from where it was typed */
+export async function reproduceVelo(
+  usage: string,
+  pathOf: (path: string) => string,
+): Promise<void> {
+  const options = readFlags(usage, {
+    quick: { type: "boolean", default: false },
+    results: { type: "string" },
+    only: { type: "string" },
+    workers: { type: "string", default: String(availableParallelism()) },
+    dataset: { type: "string" },
+    upstream: { type: "string" },
+    seed: { type: "string", default: "1" },
+    json: { type: "boolean", default: false },
+  });
+  const { quick, only, json } = options;
+  const workers = Number(options.workers);
+  if (!Number.isInteger(workers) || workers < 1)
+    refuse(`--workers ${options.workers} is no number of processes`, usage);
+  if ((options.dataset === undefined) !== (options.upstream === undefined))
+    refuse("--dataset and --upstream go together", usage);
+  if (options.dataset !== undefined) {
+    const { dataset: file, upstream } = options;
+    await reproduceDataset({
+      file: pathOf(file),
+      upstream: upstream!,
+      quick,
+      json,
+      seed: Number(options.seed),
+    });
+    return;
+  }
+
+  const scale = quick ? QUICK : FULL;
+  const folder = pathOf(options.results ?? join(".velo/reproduce", quick ? "velo-quick" : "velo"));
+  const results = new ResultsFolder(join(folder, "raw"), REVISION);
+  const weights = join(folder, "weights");
+  const jobs = veloJobs(scale).filter(({ id }) => only === undefined || id.startsWith(only));
+  if (jobs.length === 0) refuse(`no job begins with ${only}`, usage);
+  const bar = progressBar("velo ", 1);
+  const started = performance.now();
+  let ran = 0;
+  const records = await runJobs({
+    jobs,
+    folder: results,
+    worker: new URL("worker.ts", import.meta.url),
+    workerArguments: [weights],
+    workers,
+    commit: currentCommit(),
+    onDone: ({ id, seconds }, { done, of, wasStored }) => {
+      if (!wasStored) ran++;
+      if (bar !== undefined) bar(done, of);
+      else if (!wasStored) process.stderr.write(`${done}/${of} ${id} ${seconds.toFixed(1)} s\n`);
+    },
+  });
+  const wallSeconds = (performance.now() - started) / 1000;
+  if (only !== undefined) {
+    process.stderr.write(`${ran} jobs ran, ${records.length - ran} were there\n`);
+    return;
+  }
+
+  const found = new VeloResults(records);
+  const claims = [...judgeClaims(found), ...ownClaims(found)];
+  const checks = constructionChecks(found);
+  const coreSeconds = records.reduce((sum, { seconds }) => sum + seconds, 0);
+  const all = [...claims, ...checks];
+  const command = `npm run reproduce -- velo${quick ? " --quick" : ""}${options.results === undefined ? "" : ` --results ${relative(process.cwd(), folder)}`}`;
+  const run = `${records.length} jobs took ${(coreSeconds / 60).toFixed(0)} minutes of processes with one thread each, on ${workers} cores.`;
+  const files = renderReport(veloReport({ results: found, claims: all, command, run }));
+  rmSync(join(folder, "plots"), { recursive: true, force: true });
+  for (const [name, text] of files) {
+    const path = join(folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+  if (json) {
+    const { commit } = records[0]!;
+    console.log(
+      JSON.stringify(
+        {
+          command,
+          commit,
+          scale: scale.name,
+          wallSeconds,
+          coreSeconds,
+          jobs: records.length,
+          ran,
+          claims,
+          checks,
+        },
+        null,
+        2,
+      ),
+    );
+  } else {
+    console.log(columns(claimRows(all)));
+    console.log(`\n${run}\nReport: ${join(folder, "README.md")}`);
+  }
+  if (checks.some(({ verdict }) => verdict === "fail")) process.exitCode = 1;
+}

@@ -1,0 +1,46 @@
+// Trained weights between jobs: what the paper's settings taught is where the settings of the grid begin.
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type NetworkConfig,
+  type Weights,
+  elements,
+  parameterShapes,
+} from "../../../policy/network/layout.ts";
+
+/** float32, little endian, in the order of `parameterShapes`. */
+export function writeWeights(
+  folder: string,
+  name: string,
+  network: NetworkConfig,
+  weights: Weights,
+): void {
+  mkdirSync(folder, { recursive: true });
+  const parts = [...parameterShapes(network).keys()].map((key) => {
+    const { buffer, byteOffset, byteLength } = weights.get(key)!;
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  });
+  const file = join(folder, `${name}.bin`);
+  writeFileSync(`${file}.part`, Buffer.concat(parts));
+  renameSync(`${file}.part`, file);
+}
+
+/** Throws when the file is not there or belongs to another network. */
+export function readWeights(folder: string, name: string, network: NetworkConfig): Weights {
+  const bytes = readFileSync(join(folder, `${name}.bin`));
+  const weights = new Map<string, Float32Array>();
+  let at = 0;
+  for (const [key, dims] of parameterShapes(network)) {
+    const size = 4 * elements(dims);
+    weights.set(
+      key,
+      new Float32Array(bytes.buffer.slice(bytes.byteOffset + at, bytes.byteOffset + at + size)),
+    );
+    at += size;
+  }
+  if (at !== bytes.length)
+    throw new Error(
+      `${name}.bin has ${bytes.length} bytes instead of ${at}: weights of another network`,
+    );
+  return weights;
+}
