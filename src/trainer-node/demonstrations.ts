@@ -20,7 +20,7 @@ export interface Counterfactual extends Pick<Demonstration, "f" | "c" | "omega">
 }
 
 /** Smaller differences are noise. */
-const MIN_MARGIN = 0.02;
+export const MIN_MARGIN = 0.02;
 /** Margin from which on a demonstration has its full weight. */
 const FULL_MARGIN = 0.2;
 const MIN_SHARE = 0.2;

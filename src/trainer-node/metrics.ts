@@ -15,6 +15,9 @@ export interface RoundFigures {
   readonly cacheAction: number;
   /** Mean, seconds. */
   readonly delay: number;
+  /** Only with the paper's reward: means of 10 (q - omega d - phi3 [direct]) at the omega of evaluation, and of q. */
+  readonly reward?: number;
+  readonly quality?: number;
 }
 
 export interface TrainingMetrics extends UpdateReport, RoundFigures {

@@ -4,7 +4,12 @@ import { encodeFloats } from "../policy/half.ts";
 import { Random } from "../policy/random.ts";
 import { assertSafeWeights, paperReward, weightsFor } from "../policy/reward.ts";
 import { type TrainingConfig } from "./config.ts";
-import { type Counterfactual, type Demonstration, demonstrationsFrom } from "./demonstrations.ts";
+import {
+  type Counterfactual,
+  type Demonstration,
+  demonstrationsFrom,
+  MIN_MARGIN,
+} from "./demonstrations.ts";
 import { jittered } from "./jitter.ts";
 import { type RoundFigures } from "./metrics.ts";
 import { ReuseLedger, drawOmega, insertionBonus, shareReward, utilityAt } from "./reward.ts";
@@ -47,7 +52,8 @@ export class SimulatedRounds implements ExperienceSource {
     const wanted = config.samplesPerAgent * this.#environment.regions.length;
     const seen: Executed[] = [];
     while (buffer.size < wanted) {
-      if (this.#slots % config.episodeSlots === 0) this.#environment.omega = this.#drawOmega();
+      if (this.#slots % config.episodeSlots === 0)
+        this.#environment.omega = omegaOfEpisode(config, this.#random);
       const slot = await this.#nextSlot();
       seen.push(...(await this.#play(slot, policy, buffer)));
       this.#slots++;
@@ -114,15 +120,9 @@ export class SimulatedRounds implements ExperienceSource {
 
   #reward(executed: Executed): number {
     const { config } = this.#options;
-    const { quality, delaySeconds, decision, insertion } = executed;
+    const { quality, delaySeconds, insertion } = executed;
     const { omega } = this.#environment;
-    if (config.reward === "paper")
-      return paperReward(quality, delaySeconds, decision?.action ?? 0, {
-        phi1: 1,
-        phi2: omega,
-        phi3: config.directPenalty,
-        scale: 10,
-      });
+    if (config.reward === "paper") return rewardInSeconds(executed, omega, config);
     this.#reuse.record({
       inserted: insertion,
       used: executed.experience?.usedRows ?? [],
@@ -136,14 +136,20 @@ export class SimulatedRounds implements ExperienceSource {
       ? own
       : own + insertionBonus(this.#reuse.counts(omega), config.insertionWeight);
   }
-
-  #drawOmega(): number {
-    const { omegaMin, omegaMax } = this.#options.config;
-    return omegaMin === omegaMax ? omegaMin : drawOmega(this.#random, omegaMin, omegaMax);
-  }
 }
 
-function figuresOf(executed: readonly Executed[], { omega }: TrainingConfig): RoundFigures {
+/** 10 (q - omega d - phi3 [direct]), of the agent itself (DLRS Eq. 12). */
+function rewardInSeconds(
+  { quality, delaySeconds, decision }: Executed,
+  omega: number,
+  { directPenalty }: TrainingConfig,
+): number {
+  const weights = { phi1: 1, phi2: omega, phi3: directPenalty, scale: 10 };
+  return paperReward(quality, delaySeconds, decision?.action ?? 0, weights);
+}
+
+function figuresOf(executed: readonly Executed[], config: TrainingConfig): RoundFigures {
+  const { omega } = config;
   const mean = (value: (each: Executed) => number) =>
     executed.reduce((sum, each) => sum + value(each), 0) / executed.length;
   const isServed = ({ kind }: Executed) => kind === "HIT-SEMANTIC";
@@ -154,6 +160,10 @@ function figuresOf(executed: readonly Executed[], { omega }: TrainingConfig): Ro
     wrong: mean((each) => Number(isServed(each) && !each.correct)),
     cacheAction: mean(({ decision }) => Number(decision !== null && decision.action > 0)),
     delay: mean(({ delaySeconds }) => delaySeconds),
+    ...(config.reward === "paper" && {
+      reward: mean((each) => rewardInSeconds(each, omega, config)),
+      quality: mean(({ quality }) => quality),
+    }),
   };
 }
 
@@ -162,7 +172,8 @@ const COIN = { logits: new Float32Array(2), probs: Float32Array.of(0.5, 0.5) };
 
 /**
  * E_g: both handlings of every request are tried out on paper while a coin decides what really happens, until there are
- * enough demonstrations or the world's stream ends.
+ * enough demonstrations or the world's stream ends. With the paper's reward the whole stream is played, and demonstrations
+ * are drawn evenly along it: from databases of every fill, and as many as there are of "direct", which its penalty makes rare.
  */
 export async function gatherDemonstrations(
   environment: Environment,
@@ -170,25 +181,62 @@ export async function gatherDemonstrations(
   seed: number,
 ): Promise<readonly Demonstration[]> {
   const random = new Random(seed);
+  const isPaper = config.reward === "paper";
   const tried: Counterfactual[] = [];
+  const drawn = new EvenDraw(config.demonstrations, new Random(seed));
   const actions: ActionNames = TWO_WAY;
   let made: readonly Demonstration[] = [];
   for (let slots = 0; made.length < config.demonstrations; slots++) {
-    if (slots % config.episodeSlots === 0)
-      environment.omega =
-        config.omegaMin === config.omegaMax
-          ? config.omegaMin
-          : drawOmega(random, config.omegaMin, config.omegaMax);
+    if (slots % config.episodeSlots === 0) environment.omega = omegaOfEpisode(config, random);
     const slot = await environment.next();
     if (slot === null) break;
     for (const pending of slot) {
       const { direct, cache } = pending.counterfactual();
       const { c, omega } = pending.observation;
-      const f = jittered(pending.observation.f, config.embeddingNoise, random);
-      tried.push({ f, c, omega, direct: direct.utility, cache: cache.utility });
+      const shown = () => {
+        const f = jittered(pending.observation.f, config.embeddingNoise, random);
+        return { f, c, omega, direct: direct.utility - penalty, cache: cache.utility };
+      };
+      const penalty = isPaper ? config.directPenalty : 0;
+      if (isPaper) drawn.offer(cache.utility - direct.utility + penalty, shown);
+      else tried.push(shown());
       environment.act(pending, COIN, actions);
     }
-    if (slots % 100 === 99) made = demonstrationsFrom(tried, new Random(seed));
+    if (!isPaper && slots % 100 === 99) made = demonstrationsFrom(tried, new Random(seed));
   }
-  return demonstrationsFrom(tried, new Random(seed)).slice(0, config.demonstrations);
+  const all = isPaper ? drawn.all() : tried;
+  return demonstrationsFrom(all, new Random(seed)).slice(0, config.demonstrations);
+}
+
+/** Keeps at most so many of each label, every one of a stream as likely as any other (reservoir sampling). */
+class EvenDraw {
+  readonly #most: number;
+  readonly #random: Random;
+  readonly #labels = [0, 1].map(() => ({ offered: 0, kept: [] as Counterfactual[] }));
+
+  constructor(most: number, random: Random) {
+    this.#most = most;
+    this.#random = random;
+  }
+
+  /** @param margin how much the cache is worth more; @param make called for what is kept */
+  offer(margin: number, make: () => Counterfactual): void {
+    if (Math.abs(margin) <= MIN_MARGIN) return;
+    const label = this.#labels[margin > 0 ? 1 : 0]!;
+    const place = Math.floor(this.#random.uniform() * ++label.offered);
+    if (label.kept.length < this.#most) label.kept.push(make());
+    else if (place < this.#most) label.kept[place] = make();
+  }
+
+  all(): readonly Counterfactual[] {
+    return this.#labels.flatMap(({ kept }) => kept);
+  }
+}
+
+/** The paper's own weights may be anything; the product's are refused where they are not safe. */
+function omegaOfEpisode({ reward, omegaMin, omegaMax }: TrainingConfig, random: Random): number {
+  if (omegaMin === omegaMax) return omegaMin;
+  return reward === "paper"
+    ? omegaMin * (omegaMax / omegaMin) ** random.uniform()
+    : drawOmega(random, omegaMin, omegaMax);
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type TrainingConfig } from "../../../src/trainer-node/config.ts";
 import { MetricsFile, type RoundFigures } from "../../../src/trainer-node/metrics.ts";
+import { roundToHalf } from "../../../src/policy/half.ts";
 import { Random } from "../../../src/policy/random.ts";
 import { type RolloutBuffer, type Sample } from "../../../src/trainer-node/rollout-buffer.ts";
 import {
@@ -197,7 +198,7 @@ describe("rounds in the simulator", () => {
     };
     const mappo = await quickMappo(config, { seed: SEED });
     const { samples, buffer } = listener();
-    await sourceOf({ ...config, omegaMax: 0.1 }).collect(mappo.policy, buffer);
+    const figures = await sourceOf({ ...config, omegaMax: 0.1 }).collect(mappo.policy, buffer);
     await mappo.close();
     const noises = samples.map(({ noise }) => noise!.join());
     expect(new Set(noises).size).toBe(samples.length);
@@ -207,6 +208,22 @@ describe("rounds in the simulator", () => {
     const mean = samples.reduce((sum, { reward }) => sum + reward, 0) / samples.length;
     expect(mean).toBeLessThan(-5);
     expect(mean).toBeGreaterThan(-25);
+    // Sharing moves rewards between agents, never their mean.
+    expect(figures.reward).toBeCloseTo(mean, 9);
+    expect(figures.quality).toBeGreaterThan(-1.2);
+    expect(figures.quality).toBeLessThan(-0.4);
+  });
+
+  it("draw any price of time in paper mode, where no product would be safe", async () => {
+    const config: TrainingConfig = { ...CONFIG, reward: "paper", omegaMin: 0.01, omegaMax: 0.5 };
+    const mappo = await quickMappo(config, { seed: SEED });
+    const { samples, buffer } = listener();
+    await sourceOf(config).collect(mappo.policy, buffer);
+    await mappo.close();
+    const drawn = [...new Set(samples.map(({ omega }) => 10 ** omega))];
+    expect(drawn).toHaveLength(4);
+    expect(Math.min(...drawn)).toBeGreaterThan(0.0099);
+    expect(Math.max(...drawn)).toBeLessThan(0.501);
   });
 
   it("give demonstrations of both handlings, none of them a toss-up", async () => {
@@ -215,5 +232,28 @@ describe("rounds in the simulator", () => {
     expect(shown.length).toBeLessThanOrEqual(CONFIG.demonstrations);
     expect(new Set(shown.map(({ action }) => action))).toEqual(new Set([0, 1]));
     expect(Math.min(...shown.map(({ margin }) => margin))).toBeGreaterThan(0.02);
+  });
+
+  it("give demonstrations of the paper from all of the stream, with the penalty in their labels", async () => {
+    const paper: TrainingConfig = { ...CONFIG, reward: "paper", omegaMin: 0.1, omegaMax: 0.1 };
+    const embeddings = world(0, "paper").source;
+    const places = new Map(
+      embeddings.requests.map((request) => [
+        roundToHalf(embeddings.embeddingOf(request)).join(),
+        request.index,
+      ]),
+    );
+    const shown = (directPenalty: number) =>
+      gatherDemonstrations(world(0, "paper"), { ...paper, directPenalty, embeddingNoise: 0 }, SEED);
+    const free = await shown(0);
+    expect(new Set(free.map(({ action }) => action))).toEqual(new Set([0, 1]));
+    const thirds = free.map(({ f }) => Math.floor(places.get(f.join())! / 60));
+    expect(new Set(thirds)).toEqual(new Set([0, 1, 2]));
+    // U = q - 0.1 d - phi3 [direct]: at 0.6 the same requests speak more for the cache, at 100 all of them do.
+    const charged = await shown(0.6);
+    const share = (all: typeof free) =>
+      all.filter(({ action }) => action === 1).length / all.length;
+    expect(share(charged)).toBeGreaterThan(share(free));
+    expect(await shown(100)).toEqual([]);
   });
 });
