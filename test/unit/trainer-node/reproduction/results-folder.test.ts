@@ -1,0 +1,69 @@
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { ResultsFolder } from "../../../../src/trainer-node/reproduction/results-folder.ts";
+import { runJobs } from "../../../../src/trainer-node/reproduction/run-jobs.ts";
+
+const folder = (revision = 1) =>
+  new ResultsFolder(mkdtempSync(join(tmpdir(), "velo-results-")), revision);
+const job = (id: string, seed: number) => ({ id, kind: "square", params: { seed } });
+
+const run = (results: ResultsFolder, jobs: readonly ReturnType<typeof job>[], ran: string[] = []) =>
+  runJobs({
+    jobs,
+    folder: results,
+    worker: null,
+    inProcess: async ({ id, params }) => {
+      ran.push(id);
+      return (params as { seed: number }).seed ** 2;
+    },
+    workers: 2,
+    commit: "abc",
+  });
+
+test("what was run once is read the second time, in the order asked for", async () => {
+  const results = folder();
+  const ran: string[] = [];
+  await run(results, [job("a", 1), job("b", 2)], ran);
+  const records = await run(results, [job("c", 3), job("b", 2), job("a", 1)], ran);
+  expect(records.map(({ result }) => result)).toEqual([9, 4, 1]);
+  expect(ran).toEqual(["a", "b", "c"]);
+});
+
+test("other parameters or another revision make a job anew, and so does a torn file", async () => {
+  const results = folder();
+  const ran: string[] = [];
+  await run(results, [job("a", 1)], ran);
+  await run(results, [job("a", 5)], ran);
+  expect(ran).toHaveLength(2);
+  const later = new ResultsFolder(results.path, 2);
+  expect(later.read(job("a", 5))).toBeNull();
+  const file = join(results.path, "a.json");
+  writeFileSync(file, readFileSync(file, "utf8").slice(0, 20));
+  expect(results.read(job("a", 5))).toBeNull();
+  expect((await run(results, [job("a", 5)], ran))[0]!.result).toBe(25);
+});
+
+test("a job that fails ends the run with its own error, and what was done before stays", async () => {
+  const results = folder();
+  const failing = runJobs({
+    jobs: [job("good", 1), job("bad", 2), job("never", 3)],
+    folder: results,
+    worker: null,
+    inProcess: async ({ id }) => {
+      if (id === "bad") throw new Error("no result");
+      return id;
+    },
+    workers: 1,
+    commit: "abc",
+  });
+  await expect(failing).rejects.toThrow("no result");
+  expect(results.ids()).toEqual(["good"]);
+});
+
+test("a name that is no file name is refused, and so are two jobs of one name", async () => {
+  const results = folder();
+  await expect(run(results, [job("../a", 1)])).rejects.toThrow(RangeError);
+  await expect(run(results, [job("a", 1), job("a", 2)])).rejects.toThrow("same id");
+});
