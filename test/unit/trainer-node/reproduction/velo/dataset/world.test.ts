@@ -227,7 +227,8 @@ describe("a source", () => {
     const handled = { request: request!, stored: [source.prefill[0]!] };
     await source.prepare!(handled);
     expect(source.paperQuality("C", true, random, handled)).toBeCloseTo(-1, 5);
-    expect(source.notesSeconds(random, handled)).toBe(0.1);
+    // (68.81 / 46.36 - 1) (0.5 + 2 * 0.015) = 0.4843 * 0.53 = 0.2567.
+    expect(source.notesSeconds(random, handled)).toBeCloseTo(0.2567, 4);
     // "model a" is two pieces; the time to the first token is lognormal around 0.5 s.
     expect(request!.tokensOut).toBe(2);
     const seconds = Array.from({ length: 200 }, () => source.modelSeconds(request!, random));
