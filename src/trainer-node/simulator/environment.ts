@@ -20,12 +20,11 @@ import {
   TENANT,
 } from "./executed.ts";
 import { type FrozenOptions, type FrozenPlayer, type FrozenResult, testFrozen } from "./frozen.ts";
-import { ExactIndex } from "./index-search.ts";
 import { LookUp } from "./look-up.ts";
 import { PaperRegion } from "./paper-region.ts";
-import { type PaperCacheOptions, type PaperRow, PaperRows } from "./paper-rows.ts";
+import { type PaperCacheOptions, type PaperRow } from "./paper-rows.ts";
+import { paperRegions, productRegions } from "./regions.ts";
 import { ShadowLabels } from "./shadow-labels.ts";
-import { SimulatedRegion } from "./simulated-region.ts";
 import { type RequestSource, type SimulatedRequest } from "./source.ts";
 import { StoredAnswers } from "./stored-answers.ts";
 
@@ -130,7 +129,16 @@ export class Environment {
       augment: options.augment ?? mode === "paper",
       ttlSeconds,
     });
-    this.#byName = mode === "paper" ? this.#paperRegions() : this.#productRegions();
+    const { regions } = this;
+    const given = { regions, now: START, source, answers: this.#answers, limits: this.#limits };
+    const settings = {
+      ...(options.capacity !== undefined && { capacity: options.capacity }),
+      ...(options.graceMs !== undefined && { graceMs: options.graceMs }),
+    };
+    this.#byName =
+      mode === "paper"
+        ? paperRegions(given, { ...settings, ...options.paperCache })
+        : productRegions(given, settings);
     for (const request of source.prefill) this.#keep(request, this.#region(request.region));
   }
 
@@ -393,52 +401,6 @@ export class Environment {
 
   #expId({ index }: SimulatedRequest): string {
     return `sim-${this.#options.seed}-${index}`;
-  }
-
-  #productRegions(): ReadonlyMap<string, AgentRegion> {
-    const { capacity, graceMs } = this.#options;
-    const { coldStartDistance, coldStartMatch, deltaHit, scorer } = this.#limits;
-    const index = new ExactIndex((embedding) => this.source.toSearchSpace(embedding));
-    const shared = {
-      now: START,
-      index,
-      vectorOf: (request: SimulatedRequest) => this.source.searchVectorOf(request),
-      objects: this.#answers.objects,
-      coldStart: { distance: coldStartDistance, deltaHit },
-      ...(scorer !== undefined &&
-        coldStartMatch !== undefined && { scorer: { id: scorer, coldStart: coldStartMatch } }),
-      settings: {
-        ...(capacity !== undefined && { capacity }),
-        ...(graceMs !== undefined && { graceMs }),
-      },
-    };
-    return new Map(
-      this.regions.map((name) => {
-        const namespace = this.#answers.namespaceOf(name);
-        return [name, new SimulatedRegion({ ...shared, name, namespace })];
-      }),
-    );
-  }
-
-  /** Regions of one cache domain have one database. */
-  #paperRegions(): ReadonlyMap<string, AgentRegion> {
-    const { capacity, graceMs, paperCache } = this.#options;
-    const options = {
-      ...(capacity !== undefined && { capacity }),
-      ...(graceMs !== undefined && { graceMs }),
-      ...paperCache,
-    };
-    const databases = new Map<string, PaperRows>();
-    return new Map(
-      this.regions.map((name) => {
-        const namespace = this.#answers.namespaceOf(name);
-        const database =
-          databases.get(namespace) ?? new PaperRows(options, (id) => this.#answers.drop(id));
-        databases.set(namespace, database);
-        const vectorOf = (request: SimulatedRequest) => this.source.searchVectorOf(request);
-        return [name, new PaperRegion({ now: START, database, vectorOf })];
-      }),
-    );
   }
 
   #region(name: string): AgentRegion {

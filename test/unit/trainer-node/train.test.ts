@@ -2,11 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { TWO_WAY } from "../../../src/policy/action.ts";
 import { type TrainingConfig } from "../../../src/trainer-node/config.ts";
 import { MetricsFile, type RoundFigures } from "../../../src/trainer-node/metrics.ts";
 import { roundToHalf } from "../../../src/policy/half.ts";
 import { Random } from "../../../src/policy/random.ts";
 import { type RolloutBuffer, type Sample } from "../../../src/trainer-node/rollout-buffer.ts";
+import { type ServedActor } from "../../../src/trainer-node/served-actor.ts";
 import {
   SimulatedRounds,
   gatherDemonstrations,
@@ -216,10 +218,14 @@ describe("rounds in the simulator", () => {
 
   it("draw any price of time in paper mode, where no product would be safe", async () => {
     const config: TrainingConfig = { ...CONFIG, reward: "paper", omegaMin: 0.01, omegaMax: 0.5 };
-    const mappo = await quickMappo(config, { seed: SEED });
+    const coin = { logits: new Float32Array(2), probs: Float32Array.of(0.5, 0.5) };
+    const policy = {
+      version: 0,
+      actions: TWO_WAY,
+      inferAll: (requests: readonly unknown[]) => Promise.resolve(requests.map(() => coin)),
+    } as unknown as ServedActor;
     const { samples, buffer } = listener();
-    await sourceOf(config).collect(mappo.policy, buffer);
-    await mappo.close();
+    await sourceOf(config).collect(policy, buffer);
     const drawn = [...new Set(samples.map(({ omega }) => 10 ** omega))];
     expect(drawn).toHaveLength(4);
     expect(Math.min(...drawn)).toBeGreaterThan(0.0099);
