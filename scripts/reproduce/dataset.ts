@@ -63,11 +63,8 @@ async function reproduce({
       const config = {
         ...PAPER_TRAINING,
         network,
-        samplesPerAgent: scale.samplesPerAgent,
-        epochs: scale.epochs,
-        minibatchSize: scale.minibatchSize,
-        maxAccesses: scale.maxAccesses,
-        demonstrations: demonstrations ? scale.demonstrations : 0,
+        ...scale.learning,
+        ...(!demonstrations && { demonstrations: 0 }),
       };
       const environment = (pass: number) =>
         new Environment({ source: world.train, seed: seed + pass, mode: "paper" });

@@ -2,6 +2,7 @@
 import { type Job } from "../results-folder.ts";
 import { PRODUCT_ALGORITHMS } from "./product-algorithms.ts";
 import {
+  type Learning,
   MODELS,
   OMEGA,
   OMEGAS,
@@ -29,11 +30,7 @@ export interface RunParams {
   readonly world: WorldSettings;
   readonly seed: number;
   readonly updates: number;
-  readonly samplesPerAgent: number;
-  readonly epochs: number;
-  readonly minibatchSize: number;
-  readonly maxAccesses: number;
-  readonly demonstrations: number;
+  readonly learning: Learning;
   readonly testRequests: number;
   /** Prices of time that it is trained for (log-uniform between the ends) and tested at. */
   readonly omegas: readonly number[];
@@ -119,16 +116,10 @@ export function veloJobs(scale: Scale): readonly Job[] {
     id: string,
     params: Partial<RunParams> & Pick<RunParams, "algorithm" | "seed" | "updates">,
   ): Job => {
-    const { samplesPerAgent, epochs, minibatchSize, maxAccesses, demonstrations, testRequests } =
-      scale;
     const full: RunParams = {
       world: PAPER_WORLD,
-      samplesPerAgent,
-      epochs,
-      minibatchSize,
-      maxAccesses,
-      demonstrations,
-      testRequests,
+      learning: scale.learning,
+      testRequests: scale.testRequests,
       omegas: [OMEGA],
       change: {},
       executions: ["sampled"],
@@ -204,27 +195,6 @@ export function veloJobs(scale: Scale): readonly Job[] {
         }),
       );
 
-  for (const [index, world] of gridWorlds().entries())
-    if (index % scale.gridStride === 0)
-      jobs.push({
-        id: `grid-${String(index).padStart(3, "0")}`,
-        kind: "grid",
-        params: {
-          index,
-          world,
-          seed: 1,
-          updates: scale.gridUpdates,
-          samplesPerAgent: scale.samplesPerAgent,
-          epochs: scale.epochs,
-          minibatchSize: scale.minibatchSize,
-          maxAccesses: scale.maxAccesses,
-          demonstrations: scale.demonstrations,
-          testRequests: Math.round(scale.testRequests / 2),
-          rules: GRID_RULES,
-          learned: GRID_LEARNED,
-        },
-      });
-
   for (const seed of scale.productSeeds)
     for (const world of ["workload", "geometry"] as const)
       for (const algorithm of PRODUCT_ALGORITHMS)
@@ -239,6 +209,23 @@ export function veloJobs(scale: Scale): readonly Job[] {
             quick: scale.name === "quick",
           },
         });
+
+  for (const [index, world] of gridWorlds().entries())
+    if (index % scale.gridStride === 0)
+      jobs.push({
+        id: `grid-${String(index).padStart(3, "0")}`,
+        kind: "grid",
+        params: {
+          index,
+          world,
+          seed: 1,
+          updates: scale.gridUpdates,
+          learning: scale.learning,
+          testRequests: Math.round(scale.testRequests / 2),
+          rules: GRID_RULES,
+          learned: GRID_LEARNED,
+        },
+      });
 
   jobs.push({
     id: "vector-count",

@@ -2,18 +2,14 @@
 import { type RunParams } from "./experiments.ts";
 import { type TestFigures } from "./figures.ts";
 import { runAlgorithm, type RunContext } from "./run.ts";
-import { OMEGA, type WorldSettings } from "./settings.ts";
+import { type Learning, OMEGA, type WorldSettings } from "./settings.ts";
 
 export interface GridParams {
   readonly index: number;
   readonly world: WorldSettings;
   readonly seed: number;
   readonly updates: number;
-  readonly samplesPerAgent: number;
-  readonly epochs: number;
-  readonly minibatchSize: number;
-  readonly maxAccesses: number;
-  readonly demonstrations: number;
+  readonly learning: Learning;
   readonly testRequests: number;
   readonly rules: readonly string[];
   /** Their weights come from the headline's first seed. */

@@ -27,7 +27,7 @@ export interface RunContext {
 
 export async function runAlgorithm(params: RunParams, context: RunContext): Promise<RunResult> {
   const started = performance.now();
-  const slots = params.updates * params.samplesPerAgent;
+  const slots = params.updates * params.learning.samplesPerAgent;
   const interval = Math.min(RECORDING_INTERVAL, slots);
   const world = paperWorld(params.world, params.seed, slots);
   const environment = paperEnvironment(world, params.seed);
@@ -127,11 +127,8 @@ function configOf(params: RunParams, algorithm: LearnedName): TrainingConfig {
   return {
     ...PAPER_TRAINING,
     network: changedNetwork(learned.network, change.network),
-    samplesPerAgent: params.samplesPerAgent,
-    epochs: params.epochs,
-    minibatchSize: params.minibatchSize,
-    maxAccesses: params.maxAccesses,
-    demonstrations: isTaught ? params.demonstrations : 0,
+    ...params.learning,
+    ...(!isTaught && { demonstrations: 0 }),
     directPenalty: PHI3,
     gamma: change.gamma ?? PAPER_TRAINING.gamma,
     teamShare: change.teamShare ?? PAPER_TRAINING.teamShare,

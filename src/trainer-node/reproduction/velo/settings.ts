@@ -107,6 +107,17 @@ export const WIDE_SIZES = [4500, 6000] as const;
 /** Rounds between two points of a training curve. */
 export const RECORDING_INTERVAL = 300;
 
+/** Parameters of a learned algorithm's updates, by their names in the trainer's configuration. */
+export interface Learning {
+  readonly samplesPerAgent: number;
+  readonly epochs: number;
+  readonly minibatchSize: number;
+  readonly maxAccesses: number;
+  readonly demonstrations: number;
+  /** Demonstrations beside each minibatch. */
+  readonly demonstrationBatch: number;
+}
+
 /** How much is done. `quick` runs the same code in minutes and decides little. */
 export interface Scale {
   readonly name: "full" | "quick";
@@ -116,11 +127,7 @@ export interface Scale {
   readonly sweepUpdates: number;
   /** Updates that go on from the headline's weights in every setting of the grid. */
   readonly gridUpdates: number;
-  readonly samplesPerAgent: number;
-  readonly epochs: number;
-  readonly minibatchSize: number;
-  readonly maxAccesses: number;
-  readonly demonstrations: number;
+  readonly learning: Learning;
   readonly seeds: readonly number[];
   readonly sweepSeeds: readonly number[];
   /** Requests of a frozen test, half as many of a setting of the grid. */
@@ -143,11 +150,14 @@ export const FULL: Scale = {
   updates: 30,
   sweepUpdates: 10,
   gridUpdates: 1,
-  samplesPerAgent: 450,
-  epochs: 3,
-  minibatchSize: 60,
-  maxAccesses: 50,
-  demonstrations: 900,
+  learning: {
+    samplesPerAgent: 450,
+    epochs: 3,
+    minibatchSize: 60,
+    maxAccesses: 50,
+    demonstrations: 900,
+    demonstrationBatch: 20,
+  },
   seeds: [1, 2, 3, 4, 5],
   sweepSeeds: [1, 2, 3],
   testRequests: 500,
@@ -162,11 +172,14 @@ export const QUICK: Scale = {
   updates: 3,
   sweepUpdates: 2,
   gridUpdates: 1,
-  samplesPerAgent: 60,
-  epochs: 2,
-  minibatchSize: 60,
-  maxAccesses: 6,
-  demonstrations: 120,
+  learning: {
+    samplesPerAgent: 60,
+    epochs: 2,
+    minibatchSize: 60,
+    maxAccesses: 6,
+    demonstrations: 120,
+    demonstrationBatch: 20,
+  },
   seeds: [1, 2],
   sweepSeeds: [1],
   testRequests: 100,
