@@ -84,20 +84,20 @@ const networkRow = (
   },
 });
 
-const oracleRow = (
-  name: string,
-  modes: readonly Mode[],
-  isFeasible: boolean,
-  isCharged: boolean,
-  describe: string,
-): Algorithm => ({
-  name,
-  modes,
+const oracleRow = ({
+  isCharged = false,
+  isFeasible = false,
+  ...row
+}: Pick<Algorithm, "name" | "modes" | "describe"> & {
+  readonly isFeasible?: boolean;
+  /** phi3 counts. */
+  readonly isCharged?: boolean;
+}): Algorithm => ({
+  ...row,
   kind: "oracle",
   published: false,
-  describe,
   create: (context) =>
-    oracleOf({ name, isFeasible, directPenalty: isCharged ? penaltyOf(context) : 0 }),
+    oracleOf({ name: row.name, isFeasible, directPenalty: isCharged ? penaltyOf(context) : 0 }),
 });
 
 const ROWS: readonly Algorithm[] = [
@@ -183,28 +183,30 @@ const ROWS: readonly Algorithm[] = [
     describe: "Calls the model every time.",
     create: () => alwaysB,
   },
-  oracleRow(
-    "oracle",
-    BOTH,
-    false,
-    false,
-    "Knows which action is worth more, wrong answers included.",
-  ),
-  oracleRow(
-    "oracle-reward",
-    PAPER,
-    false,
-    true,
-    "The oracle of the paper's reward, phi3 included.",
-  ),
-  oracleRow("feasible-oracle", BOTH, true, false, "The oracle that never serves a wrong answer."),
-  oracleRow(
-    "feasible-oracle-reward",
-    PAPER,
-    true,
-    true,
-    "The oracle of the paper's reward that never serves a wrong answer.",
-  ),
+  oracleRow({
+    name: "oracle",
+    modes: BOTH,
+    describe: "Knows which action is worth more, wrong answers included.",
+  }),
+  oracleRow({
+    name: "oracle-reward",
+    modes: PAPER,
+    isCharged: true,
+    describe: "The oracle of the paper's reward, phi3 included.",
+  }),
+  oracleRow({
+    name: "feasible-oracle",
+    modes: BOTH,
+    isFeasible: true,
+    describe: "The oracle that never serves a wrong answer.",
+  }),
+  oracleRow({
+    name: "feasible-oracle-reward",
+    modes: PAPER,
+    isFeasible: true,
+    isCharged: true,
+    describe: "The oracle of the paper's reward that never serves a wrong answer.",
+  }),
 ];
 
 export const ALGORITHMS: readonly Algorithm[] = ROWS.map(checked);

@@ -48,10 +48,10 @@ describe("a network's execution", () => {
   });
 
   test("averages the chains' probabilities, not their actions", async () => {
-    const actor = fakeActor((_, i) => (i % 3 === 0 ? [0.99, 0.01] : [0.4, 0.6]));
+    const actor = fakeActor((_, i) => (i % 3 === 2 ? [0.99, 0.01] : [0.4, 0.6]));
     const player = networkPlayer(actor, { network, execution: "mean-argmax", chains: 3, seed });
     const outputs = await player.chooseAll!([pendingWith([0.2]), pendingWith([0.3], { index: 1 })]);
-    // (0.99 + 0.4 + 0.4) / 3 = 0.597 for the model, although two of three chains prefer the cache.
+    // (0.4 + 0.4 + 0.99) / 3 = 0.597 for the model, although two of three chains prefer the cache.
     expect(outputs.map(actionOf)).toEqual([0, 0]);
   });
 

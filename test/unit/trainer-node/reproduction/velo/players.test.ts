@@ -154,16 +154,23 @@ describe("per-entry thresholds", () => {
   });
 
   test("learn nothing from notes, and nothing before the call has ended", async () => {
-    const player = entryThresholds({ mode: "paper", seed, delta: 0.5, priorPeriod: 1 });
-    const cache = branch({ handling: "C", correct: true });
-    const shareNow = async () => {
-      const some = Array.from({ length: 100 }, (_, i) => pendingWith([0.2], { index: i, cache }));
-      return (await chooseAll(player, some)).filter((one) => actionOf(one) === 1).length;
-    };
-    const before = await shareNow();
-    for (let i = 0; i < 100; i++)
-      player.observe!(executedOf(pendingWith([0.2], { index: i, cache }), 0));
-    expect(await shareNow()).toBe(before);
+    for (const handling of ["A", "C"] as const) {
+      const player = entryThresholds({ mode: "paper", seed });
+      const some = Array.from({ length: 100 }, (_, index) =>
+        pendingWith([0.2], { index, cache: branch({ handling, correct: false }) }),
+      );
+      const served = async () =>
+        (await chooseAll(player, some)).filter((one) => actionOf(one) === 1).length;
+      const before = await served();
+      expect(before).toBeGreaterThan(5);
+      expect(await served()).toBe(before);
+      for (const pending of some) player.observe!(executedOf(pending, 0));
+      const after = await served();
+      expect({ isLess: after < before, isEqual: after === before }).toEqual({
+        isLess: handling === "A",
+        isEqual: handling === "C",
+      });
+    }
   });
 
   test("leave answer rows and empty databases to the model", async () => {
