@@ -18,7 +18,7 @@ import { valueRegression } from "./value-regression.ts";
 
 export type Mode = "paper" | "product";
 
-export interface PlayerContext {
+interface PlayerContext {
   readonly mode: Mode;
   readonly seed: number;
   /** phi3 of those that take it into account; by default the training's of this mode. */

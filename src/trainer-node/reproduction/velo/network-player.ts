@@ -11,8 +11,7 @@ import { type BatchPlayer, randomFor } from "./players.ts";
  * sampled: one chain, and an action drawn from what it says. mean-argmax, mean-sampled: the mean of several chains'
  * probabilities, its likeliest action or a drawn one. zero-noise: one chain without noise, its likeliest action.
  */
-export const EXECUTIONS = ["sampled", "mean-argmax", "mean-sampled", "zero-noise"] as const;
-export type Execution = (typeof EXECUTIONS)[number];
+export type Execution = "sampled" | "mean-argmax" | "mean-sampled" | "zero-noise";
 
 /** What a player asks of a network. */
 export type Actor = Pick<ServedActor, "name" | "actions" | "inferAll">;
