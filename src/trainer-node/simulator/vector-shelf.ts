@@ -76,11 +76,13 @@ export class VectorShelf<Row extends { readonly id: string }> {
     }
     const [cosines, best, vectors] = [this.#cosines, this.#best, this.#vectors];
     const dimensions = this.#dimensions;
+    // Widened once, not with every row.
+    const asked = Float64Array.from(vector);
     const rows = this.#rows.length;
     let found = 0;
     let worst = -Infinity;
     for (let at = 0; at < rows; at++) {
-      const cosine = dot(vectors, at * dimensions, vector, dimensions);
+      const cosine = dot(vectors, at * dimensions, asked, dimensions);
       if (found === count && cosine <= worst) continue;
       let place = found < count ? found++ : count - 1;
       for (; place > 0 && cosines[place - 1]! < cosine; place--) {
@@ -99,7 +101,7 @@ export class VectorShelf<Row extends { readonly id: string }> {
 }
 
 /** Four sums side by side: the processor need not wait for one addition before the next. */
-function dot(rows: Float32Array, offset: number, vector: Float32Array, dimensions: number): number {
+function dot(rows: Float32Array, offset: number, vector: Float64Array, dimensions: number): number {
   let a = 0;
   let b = 0;
   let c = 0;

@@ -21,11 +21,12 @@ const similar = source.testRequests(75, "similar");
 const unknown = source.testRequests(75, "new");
 
 /** A world whose databases a fixed rule has filled. */
-async function trained(): Promise<Environment> {
+async function trained(paperServeDistance = 0.6): Promise<Environment> {
   const environment = new Environment({
     source,
     seed,
     mode: "paper",
+    limits: { paperServeDistance },
     paperCache: { eviction: "none" },
   });
   const rule = greedy(0.4);
@@ -139,6 +140,15 @@ describe("a frozen test", () => {
     const results = await environment.testFrozen(similar, batched, { method: "all", batch: 30 });
     expect(sizes).toEqual([90, 90, 45]);
     expect(results).toEqual(await environment.testFrozen(similar, greedy(0.3), { method: "all" }));
+  });
+
+  test("serves up to the distance tau_A that the world has, and gives notes beyond it", async () => {
+    const near = await trained(0.4);
+    const results = await near.testFrozen(similar, alwaysCache, { method: "nearest" });
+    const far = results.filter(({ answer }) => answer.nearest > 0.4);
+    expect(new Set(far.map(({ answer }) => answer.handling))).toEqual(new Set(["C"]));
+    expect(results.some(({ answer }) => answer.handling === "A")).toBe(true);
+    expect(results.some(({ answer: { nearest } }) => nearest > 0.4 && nearest < 0.6)).toBe(true);
   });
 
   test("slows every call by the load that it is given: 1 + 0.15 * 2 times the idle delay", async () => {

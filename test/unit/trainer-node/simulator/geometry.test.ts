@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { geometrySource } from "../../../../src/trainer-node/simulator/geometry.ts";
+import { geometrySource, serverNames } from "../../../../src/trainer-node/simulator/geometry.ts";
+import { Random } from "../../../../src/policy/random.ts";
 
 const seed = Number(process.env["SEED"] ?? 20_261_121);
 console.log(`geometry seed ${seed}`);
@@ -66,5 +67,67 @@ describe("the synthetic geometry", () => {
     }
     const known = source.requests.filter(({ kind }) => kind !== "new");
     expect(known.length / 1200).toBeGreaterThan(0.5);
+  });
+
+  test("asks the same with strangers as without, and stores so many of them in every region", () => {
+    const strange = geometrySource({ seed, slots: 400, topics: 200, strangers: 50, prefill: 20 });
+    expect(strange.requests).toEqual(source.requests);
+    for (const request of [source.requests[0]!, source.requests.at(-1)!])
+      expect(strange.embeddingOf(request)).toEqual(source.embeddingOf(request));
+    const asked = new Set(strange.requests.map(({ group }) => group));
+    for (const region of ["us", "eu", "asia"]) {
+      const stored = strange.prefill.filter((request) => request.region === region);
+      expect(new Set(stored.map(({ group }) => group)).size).toBe(20);
+      expect(stored.some(({ group }) => asked.has(group))).toBe(false);
+    }
+    // A stranger's question is the same wherever it is stored.
+    const vectors = Map.groupBy(strange.prefill, ({ group }) => group);
+    const twice = [...vectors.values()].filter(({ length }) => length > 1);
+    expect(twice.length).toBeGreaterThan(0);
+    for (const [a, other] of twice)
+      expect(strange.searchVectorOf(a!)).toEqual(strange.searchVectorOf(other!));
+  });
+
+  test("has one to six servers, each with a request a slot", () => {
+    for (const count of [1, 6]) {
+      const world = geometrySource({ seed, slots: 10, topics: 20, regions: serverNames(count) });
+      expect(world.requests).toHaveLength(10 * count);
+      expect(world.regions).toHaveLength(count);
+    }
+    expect(() => serverNames(7)).toThrow("1 to 6");
+    expect(() => geometrySource({ seed, slots: 1, strangers: 2, prefill: 3 })).toThrow(RangeError);
+  });
+
+  test("takes means of quality and delay as options, and may let notes of the same topic help", () => {
+    const mean500 = (draw: (random: Random) => number) => {
+      const random = new Random(seed);
+      return mean(Array.from({ length: 500 }, () => draw(random)));
+    };
+    const [request, other] = source.requests;
+    const notes = (given: typeof source, stored: typeof request) =>
+      mean500((random) =>
+        given.paperQuality("C", false, random, { request: request!, stored: [stored!] }),
+      );
+    const world = geometrySource({
+      seed,
+      slots: 1,
+      modelSeconds: 2,
+      quality: { wrong: -0.9 },
+      notesHelp: "topic",
+    });
+    const nothing = { request: request!, stored: [] };
+    // Standard errors of 500 draws: 0.15 / sqrt 500 = 0.007, and 2 * 0.25 / sqrt 500 = 0.022.
+    expect(mean500((random) => world.paperQuality("A", false, random, nothing))).toBeCloseTo(
+      -0.9,
+      1,
+    );
+    expect(mean500((random) => source.paperQuality("A", false, random, nothing))).toBeCloseTo(
+      -1.2,
+      1,
+    );
+    expect(mean500((random) => world.modelSeconds(request!, random))).toBeCloseTo(2.06, 0);
+    expect(notes(source, request)).toBeCloseTo(-0.62, 1);
+    expect(notes(world, request)).toBeCloseTo(-0.25, 1);
+    expect(notes(world, other)).toBeCloseTo(-0.62, 1);
   });
 });
