@@ -65,7 +65,7 @@ export interface FrozenResult {
   readonly tokensOut: number;
 }
 
-export interface FrozenServer {
+interface FrozenServer {
   readonly name: string;
   readonly region: AgentRegion;
   /** Of this server's own randomness, without load. */

@@ -24,7 +24,7 @@ export const serverNames = (count: number): readonly string[] => {
 };
 
 /** Means of the paper's q in [-2, 0]. */
-export interface Qualities {
+interface Qualities {
   /** Of a right and of a wrong stored answer. */
   readonly right: number;
   readonly wrong: number;
