@@ -25,7 +25,8 @@ export interface ProductFigures {
   readonly p95DelaySeconds: number;
   /**
    * U lost per request against the feasible choice in the very same state: the better action, never a wrong answer. Not
-   * below 0. What a choice changes for later requests is not in it.
+   * below 0. What a choice changes for later requests is not in it; calls that the error budget makes for a label are, so
+   * that even an oracle may lose some.
    */
   readonly regretInState: number;
   /** By family of questions: its requests and the sum of their U. All that a clustered difference needs. */
