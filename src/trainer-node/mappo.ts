@@ -29,7 +29,7 @@ export interface UpdateReport {
   /** Gradient steps done, of at most `maxAccesses`. */
   readonly accesses: number;
   readonly stoppedByKl: boolean;
-  /** KL(pi_prox || pi_theta) over the whole round, after the update. */
+  /** KL(pi_prox || pi_theta) after the update, over the whole round; over its first samples where nothing is bounded by it. */
   readonly kl: number;
   /** Means over the gradient steps. */
   readonly policyLoss: number;
@@ -178,7 +178,8 @@ export class Mappo {
     );
     const weights = await this.#step.actorWeights();
     const next = await ServedActor.open(config.network, weights, { version: u });
-    const change = changeOf(batch, await next.inferAll(requests), config);
+    const looked = isUnbounded(config) ? requests.slice(0, PROBE) : requests;
+    const change = changeOf(batch, await next.inferAll(looked), config);
     const problem = steps.problem ?? divergence(change, config);
     const figures: UpdateReport = {
       ...report,
@@ -263,6 +264,12 @@ function changeOf(
   }
   return { kl: kl / answers.length, shares: sums.map((sum) => sum / answers.length) };
 }
+
+/** Samples that tell whether the new policy is finite, where no bound needs the whole round. */
+const PROBE = 64;
+
+const isUnbounded = ({ maxKl, minActionShare }: TrainingConfig): boolean =>
+  maxKl === Infinity && minActionShare === 0;
 
 /** Why an update must be taken back, or null. */
 function divergence(

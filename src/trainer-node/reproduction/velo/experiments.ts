@@ -220,7 +220,7 @@ export function veloJobs(scale: Scale): readonly Job[] {
           world,
           seed: 1,
           updates: scale.gridUpdates,
-          learning: scale.learning,
+          learning: { ...scale.learning, ...scale.gridLearning },
           testRequests: Math.round(scale.testRequests / 2),
           rules: GRID_RULES,
           learned: GRID_LEARNED,

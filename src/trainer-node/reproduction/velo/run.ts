@@ -47,6 +47,9 @@ export async function runAlgorithm(params: RunParams, context: RunContext): Prom
   };
 }
 
+/** All of an algorithm's executions are compared at the nearest server, the paper's own everywhere. */
+const PAPER_EXECUTION = "sampled";
+
 interface Trained {
   /** A player that acts as it was trained, for each way of executing it. */
   player(execution: string): BatchPlayer;
@@ -69,7 +72,7 @@ async function playRule(
   player.freeze?.();
   return {
     player: () => player,
-    executions: ["sampled"],
+    executions: [PAPER_EXECUTION],
     parameters: 0,
     close: () => Promise.resolve(),
   };
@@ -167,7 +170,7 @@ async function testAll(
   for (const kind of ["similar", "new"] as const) {
     const requests = world.testRequests(testRequests, kind);
     for (const method of ["nearest", "all"] as const)
-      for (const execution of trained.executions)
+      for (const execution of method === "nearest" ? trained.executions : [PAPER_EXECUTION])
         for (const omega of omegas) {
           const results = await environment.testFrozen(requests, trained.player(execution), {
             method,

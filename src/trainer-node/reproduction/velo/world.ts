@@ -34,19 +34,21 @@ export function paperWorld(settings: WorldSettings, seed: number, slots: number)
   return { settings, source, testRequests: (count, kind) => source.testRequests(count, kind) };
 }
 
+/** Two periods of eviction: so long a new row is safe from the watermark rule. */
+const GRACE_SLOTS = 600;
+
 /** The paper's mode: raw correlation matrix, no guards, no exploration beside the policy's own draws. */
 export function paperEnvironment({ settings, source }: PaperWorld, seed: number): Environment {
-  const { eviction, firstValue, serveDistance } = settings;
+  const { eviction, firstValue, serveDistance, capacity, slotSeconds } = settings;
   return new Environment({
     source,
     seed,
     mode: "paper",
     epsilon: 0,
     limits: { paperServeDistance: serveDistance },
-    paperCache: {
-      eviction,
-      value: eviction === "watermark" ? "relative" : "literal",
-      ...(eviction !== "watermark" && { firstValue }),
-    },
+    paperCache:
+      eviction === "watermark"
+        ? { eviction, value: "relative", capacity, graceMs: 1000 * GRACE_SLOTS * slotSeconds }
+        : { eviction, value: "literal", firstValue },
   });
 }
