@@ -1,9 +1,9 @@
 // Estimates over seeds, as the tables and plots of the report need them, with what they were made from.
-import { type Point, type Provenance, barOf, pointOf, type Bar } from "../report/plot.ts";
-import { type Cell, type Table } from "../report/report.ts";
-import { type Estimate, meanEstimate } from "../report/statistics.ts";
-import { type TestFigures } from "./figures.ts";
-import { type VeloResults, type Which } from "./results.ts";
+import { type Point, type Provenance, barOf, pointOf, type Bar } from "../../report/plot.ts";
+import { type Cell, type Table } from "../../report/report.ts";
+import { type Estimate, meanEstimate } from "../../report/statistics.ts";
+import { type TestFigures } from "../figures.ts";
+import { type VeloResults, type Which } from "../results.ts";
 
 export type Metric = Exclude<keyof TestFigures, "greedyDirect">;
 

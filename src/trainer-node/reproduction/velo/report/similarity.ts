@@ -1,0 +1,48 @@
+// Similar wordings in the space of the built-in embedder.
+import { type Cell, type Section } from "../../report/report.ts";
+import { type SimilarityResult } from "../similarity.ts";
+import { type ReportParts } from "./parts.ts";
+import { PUBLISHED_FORMS } from "./published.ts";
+
+export function similarityOf(parts: ReportParts): readonly Section[] {
+  const found = parts.results.records().find(({ kind }) => kind === "similarity");
+  if (found === undefined) return [];
+  const { matrix, ownMean, otherMean, nearestIsOwn, forms } = found.result as SimilarityResult;
+  const provenance = parts.provenanceOf([found.id], []);
+  return [
+    {
+      id: "similarity",
+      page: "similarity",
+      title: "Similar wordings (Fig. 6, Table III)",
+      text: [
+        `Eight requests against a paraphrase of each in the space of the built-in embedder, L2 distance: own paraphrase ${ownMean.toFixed(2)} on average, others' ${otherMean.toFixed(2)}; the nearest is the own one for ${nearestIsOwn} of ${matrix.length}.`,
+        "Satisfaction and delay of A, B and C in Table III come from a real model; in the simulator they are assumptions taken from that table (A 0.06 s, B 7.7 s, C 11.4 s), so that nothing about them is reproduced here. `--dataset` measures them with a model.",
+      ],
+      tables: [
+        {
+          title: "Distance of requests (rows) to paraphrases (columns)",
+          columns: ["", ...matrix.map((_, i) => String(i + 1))],
+          rows: matrix.map((row, i) => ([String(i + 1)] as Cell[]).concat(row)),
+          provenance,
+        },
+        {
+          title: "One request in six forms",
+          columns: [
+            "form",
+            "distance to the English one",
+            "published q of A = B / C",
+            "published delay A / B / C, s",
+          ],
+          rows: forms.map(({ form, distance }) => [
+            form,
+            distance,
+            PUBLISHED_FORMS[form]?.q ?? "",
+            PUBLISHED_FORMS[form]?.delay ?? "",
+          ]),
+          provenance,
+        },
+      ],
+      plots: [],
+    },
+  ];
+}
