@@ -68,7 +68,7 @@ async function reproduce({
       };
       const environment = (pass: number) =>
         new Environment({ source: world.train, seed: seed + pass, mode: "paper" });
-      const mappo = await learn({
+      const { mappo } = await learn({
         config,
         backend,
         seed,

@@ -189,7 +189,8 @@ function resolveLiterally(
   const isServed = chosen.role === 1 && chosen.distance <= paperServeDistance;
   return {
     servable: isServed ? chosen : null,
-    notes: rows.slice(0, MAX_NOTES),
+    // The row of Eq. 4 is the one whose value follows from the answer, so it is always among them.
+    notes: [chosen, ...rows.filter((row) => row !== chosen)].slice(0, MAX_NOTES),
     verdicts: rows.map(({ id, distance }) => ({
       id,
       distance,

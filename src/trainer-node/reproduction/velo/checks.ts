@@ -18,7 +18,8 @@ export function constructionChecks(results: VeloResults): readonly ClaimResult[]
         ),
       ),
   ];
-  const isOrdered = ({ greedyDirect: [a, b, c] }: TestFigures) => a >= b && b >= c;
+  const isOrdered = ({ greedyDirect: [a = 0, b = 0, c = 0] }: RunResult) => a >= b && b >= c;
+  const unordered = runs.filter(({ result }) => !isOrdered(result as RunResult));
   const check = (
     id: string,
     claim: string,
@@ -64,8 +65,8 @@ export function constructionChecks(results: VeloResults): readonly ClaimResult[]
     check(
       "C3",
       "Direct calls in the same state: Greedy-0.1 >= Greedy-0.3 >= Greedy-0.5",
-      tests.filter((each) => !isOrdered(each)).length,
-      tests.length,
+      unordered.length,
+      runs.length,
     ),
     check(
       "C4",

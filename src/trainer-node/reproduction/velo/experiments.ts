@@ -1,4 +1,5 @@
 // All jobs of the reproduction: which algorithm runs in which world, with which seed and which change.
+import { createHash } from "node:crypto";
 import { type Job } from "../results-folder.ts";
 import { PRODUCT_ALGORITHMS } from "./product-algorithms.ts";
 import {
@@ -7,6 +8,7 @@ import {
   OMEGA,
   OMEGAS,
   PAPER_WORLD,
+  REVISION,
   type Scale,
   SERVER_COUNTS,
   TRAINING_SIZES,
@@ -37,9 +39,9 @@ export interface RunParams {
   readonly change: Change;
   /** Executions of a network in the tests; "sampled" is the paper's. */
   readonly executions: readonly string[];
-  /** Go on from the weights that the first seed of this experiment kept. */
-  readonly startFrom?: "headline";
-  readonly keepWeights?: true;
+  /** Names of weights: to begin with, and to be kept. */
+  readonly startFrom?: string;
+  readonly keepWeights?: string;
 }
 
 export const HEADLINE_LEARNED = [
@@ -108,6 +110,8 @@ export const ABLATION_BASE = `servers-${PAPER_WORLD.servers}`;
 
 export const slug = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9.]+/g, "-");
 
+const isIn = (list: readonly unknown[], item: unknown): boolean => list.some((one) => one === item);
+
 /** Every execution of a chain is tested where heads are compared, the paper's own elsewhere. */
 const ALL_EXECUTIONS = ["sampled", "mean-argmax", "zero-noise"] as const;
 
@@ -128,6 +132,12 @@ export function veloJobs(scale: Scale): readonly Job[] {
     return { id, kind: "run", params: full };
   };
   const jobs: Job[] = [];
+  // A name that changes with what the weights come from, so that no setting of the grid begins with old ones.
+  const basis = createHash("sha256")
+    .update(JSON.stringify([REVISION, PAPER_WORLD, scale.learning, scale.updates]))
+    .digest("hex")
+    .slice(0, 12);
+  const kept = (algorithm: string) => `${slug(algorithm)}-${basis}`;
 
   // Figures 5, 7, 8, 9, 10 at the paper's settings, Tables IV to VI's rows at them
   for (const seed of scale.seeds)
@@ -138,8 +148,7 @@ export function veloJobs(scale: Scale): readonly Job[] {
           seed,
           updates: scale.updates,
           executions: ALL_EXECUTIONS,
-          ...(seed === 1 &&
-            (GRID_LEARNED as readonly string[]).includes(algorithm) && { keepWeights: true }),
+          ...(seed === 1 && isIn(GRID_LEARNED, algorithm) && { keepWeights: kept(algorithm) }),
         }),
       );
 
@@ -172,7 +181,7 @@ export function veloJobs(scale: Scale): readonly Job[] {
     const world = { ...PAPER_WORLD, topics: Math.round((samples * 2) / 3) };
     // The paper's 3000 samples are the point of three servers.
     if (samples !== 3000) sweep(`size-${samples}`, [...SWEPT, ...SWEPT_RULES], world);
-    if ((WIDE_SIZES as readonly number[]).includes(samples))
+    if (isIn(WIDE_SIZES, samples))
       sweep(`size-${samples}-wide`, ["DLRS-L10"], world, { change: { network: "wide" } });
   }
   for (const { name, modelSeconds, direct, helped } of MODELS)
@@ -191,7 +200,6 @@ export function veloJobs(scale: Scale): readonly Job[] {
           change,
           updates: scale.sweepUpdates,
           world: { ...PAPER_WORLD, ...world },
-          executions: ALL_EXECUTIONS,
         }),
       );
 
@@ -223,7 +231,7 @@ export function veloJobs(scale: Scale): readonly Job[] {
           learning: { ...scale.learning, ...scale.gridLearning },
           testRequests: Math.round(scale.testRequests / 2),
           rules: GRID_RULES,
-          learned: GRID_LEARNED,
+          learned: Object.fromEntries(GRID_LEARNED.map((name) => [name, kept(name)])),
         },
       });
 

@@ -27,8 +27,6 @@ export interface TestFigures {
   readonly feasibleQos: number;
   /** Requests that earned more than their oracle, or waited longer with all servers asked than with the nearest: 0. */
   readonly impossible: number;
-  /** Shares of direct decisions that the greedy rules with 0.1, 0.3 and 0.5 would make in the same state. */
-  readonly greedyDirect: readonly [number, number, number];
 }
 
 /** A point of a training curve: means over the requests since the last one. */
@@ -45,6 +43,10 @@ export interface RunResult {
   readonly curve: readonly CurvePoint[];
   /** By test ("similar-nearest", ...) and execution ("sampled", "mean-argmax", ...), joined by a slash. */
   readonly tests: Readonly<Record<string, TestFigures>>;
+  /** Shares of direct decisions that Greedy-0.1, 0.3 and 0.5 make in the state that this run ended in. */
+  readonly greedyDirect: readonly number[];
+  /** Demonstrations that it learnt from. */
+  readonly demonstrations: number;
   /** Rows that each server's database held at the end. */
   readonly entries: readonly number[];
   /** 0 for rules. */

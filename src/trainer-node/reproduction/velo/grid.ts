@@ -12,8 +12,8 @@ export interface GridParams {
   readonly learning: Learning;
   readonly testRequests: number;
   readonly rules: readonly string[];
-  /** Their weights come from the headline's first seed. */
-  readonly learned: readonly string[];
+  /** Algorithms and the weights, kept by the headline's first seed, that they go on from. */
+  readonly learned: Readonly<Record<string, string>>;
 }
 
 export interface GridResult {
@@ -26,14 +26,14 @@ export interface GridResult {
 export async function runGrid(params: GridParams, context: RunContext): Promise<GridResult> {
   const { rules, learned, world } = params;
   const algorithms: Record<string, { readonly tests: Readonly<Record<string, TestFigures>> }> = {};
-  for (const algorithm of [...rules, ...learned]) {
+  for (const algorithm of [...rules, ...Object.keys(learned)]) {
     const run: RunParams = {
       ...params,
       algorithm,
       omegas: [OMEGA],
       change: {},
       executions: ["sampled"],
-      ...(learned.includes(algorithm) && { startFrom: "headline" }),
+      ...(learned[algorithm] !== undefined && { startFrom: learned[algorithm] }),
     };
     const { tests } = await runAlgorithm(run, context);
     algorithms[algorithm] = { tests };

@@ -20,21 +20,37 @@ export interface LearnOptions {
   readonly actor?: Weights;
 }
 
+export interface Learnt {
+  readonly mappo: Mappo;
+  /** Demonstrations there were. */
+  readonly demonstrations: number;
+}
+
+/** The learner's own randomness: not the numbers that its world was made from. */
+const SALT = { weights: 10_000, actions: 20_000, demonstrations: 30_000 } as const;
+
 /** Throws when an update was skipped or taken back: a run with fewer updates than asked for is no result. */
-export async function learn(options: LearnOptions): Promise<Mappo> {
+export async function learn(options: LearnOptions): Promise<Learnt> {
   const { config, backend, seed, updates, environment, demonstrator, actor } = options;
   const demonstrations =
-    config.demonstrations === 0 ? [] : await gatherDemonstrations(demonstrator(), config, seed);
+    config.demonstrations === 0
+      ? []
+      : await gatherDemonstrations(demonstrator(), config, seed + SALT.demonstrations);
   const mappo = await Mappo.create({
     config,
     backend,
-    seed,
+    seed: seed + SALT.weights,
     updates,
     ...(actor !== undefined && { actor }),
   });
-  const source = new SimulatedRounds({ config, environment, seed, demonstrations });
+  const source = new SimulatedRounds({
+    config,
+    environment,
+    seed: seed + SALT.actions,
+    demonstrations,
+  });
   const history = await train({ mappo, source, updates });
   const lost = history.find(({ status }) => status !== "updated");
   if (lost !== undefined) throw new Error(`update ${lost.update}: ${lost.reason}`);
-  return mappo;
+  return { mappo, demonstrations: demonstrations.length };
 }

@@ -11,9 +11,8 @@ import { CurveMeter } from "./curve-meter.ts";
 import { learn } from "./learn.ts";
 import { LEARNED, type LearnedName } from "./learned.ts";
 import { type Execution } from "./network-player.ts";
-import { type BatchPlayer, chooseAll } from "./players.ts";
+import { type BatchPlayer, chooseAll, greedyRule } from "./players.ts";
 import { testKey } from "./results.ts";
-import { slug } from "./experiments.ts";
 import { OMEGA, PHI3, RECORDING_INTERVAL } from "./settings.ts";
 import { testFigures } from "./test-figures.ts";
 import { readWeights, writeWeights } from "./weights.ts";
@@ -41,6 +40,8 @@ export async function runAlgorithm(params: RunParams, context: RunContext): Prom
   return {
     curve: meter.points(),
     tests,
+    greedyDirect: await greedyShares(world, environment),
+    demonstrations: trained.demonstrations,
     entries: environment.regions.map((region) => environment.entries(region)),
     parameters: trained.parameters,
     trainingSeconds,
@@ -55,6 +56,7 @@ interface Trained {
   player(execution: string): BatchPlayer;
   readonly executions: readonly string[];
   readonly parameters: number;
+  readonly demonstrations: number;
   close(): Promise<void>;
 }
 
@@ -74,6 +76,7 @@ async function playRule(
     player: () => player,
     executions: [PAPER_EXECUTION],
     parameters: 0,
+    demonstrations: 0,
     close: () => Promise.resolve(),
   };
 }
@@ -88,8 +91,7 @@ async function trainNetwork(
   const config = configOf(params, algorithm);
   const { network } = config;
   const slots = Math.ceil((4 * config.demonstrations) / params.world.servers);
-  const name = `headline-${slug(algorithm)}-1`;
-  const mappo = await learn({
+  const { mappo, demonstrations } = await learn({
     config,
     backend,
     seed,
@@ -100,9 +102,12 @@ async function trainNetwork(
     },
     // The first requests of the training's own stream, with other luck: the tests ask in wordings of their own.
     demonstrator: () => paperEnvironment(paperWorld(params.world, seed, slots), seed + 7000),
-    ...(startFrom !== undefined && { actor: readWeights(weights, name, network) }),
+    ...(startFrom !== undefined && { actor: readWeights(weights, startFrom, network) }),
   });
-  if (params.keepWeights === true) writeWeights(weights, name, network, await mappo.actorWeights());
+  // The calls that are still under way end, as they do for a rule.
+  if ((await environment.next()) !== null) throw new Error("the training ended before the stream");
+  if (params.keepWeights !== undefined)
+    writeWeights(weights, params.keepWeights, network, await mappo.actorWeights());
   return {
     player: (execution) =>
       algorithmNamed(algorithm).create({
@@ -117,6 +122,7 @@ async function trainNetwork(
       (sum, dims) => sum + elements(dims),
       0,
     ),
+    demonstrations,
     close: () => mappo.close(),
   };
 }
@@ -180,4 +186,21 @@ async function testAll(
         }
   }
   return tests;
+}
+
+/** Requests that the greedy rules are compared on. */
+const GREEDY_REQUESTS = 100;
+
+async function greedyShares(
+  world: PaperWorld,
+  environment: Environment,
+): Promise<readonly number[]> {
+  const requests = world.testRequests(GREEDY_REQUESTS, "similar");
+  const shares: number[] = [];
+  for (const theta of [0.1, 0.3, 0.5]) {
+    const player = greedyRule(theta);
+    const results = await environment.testFrozen(requests, player, { method: "nearest" });
+    shares.push(results.filter(({ answer }) => answer.action === 0).length / requests.length);
+  }
+  return shares;
 }

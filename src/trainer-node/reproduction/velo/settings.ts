@@ -52,8 +52,9 @@ export interface WorldSettings {
 /**
  * The paper's: three desktops, 3000 samples, Qwen-7B with 7.7 s a direct call and 11.5 s with notes (Table III), tau_A as its
  * Tables III and VI imply it, literal eviction. Qualities, sensitivities and congestion are assumptions. Literal eviction
- * drops whatever lies below the mean; from -1 on, the pairs that every database begins with are soon gone, and Greedy-0.3
- * would call the model for every new request. In Table VI it does so for 0.65 of them, as it does here from -0.5 on.
+ * drops whatever lies below the mean; where the pairs that every database begins with are worth -0.5 or less, they are gone by
+ * the end, and Greedy-0.3 would call the model for every new request. In Table VI it does so for 0.65 of them, so theirs
+ * survived.
  */
 export const PAPER_WORLD: WorldSettings = {
   servers: 3,
@@ -75,7 +76,7 @@ export const PAPER_WORLD: WorldSettings = {
   slotSeconds: 10,
   serveDistance: 0.6,
   eviction: "literal",
-  firstValue: -0.5,
+  firstValue: -0.05,
   capacity: 2000,
 };
 
@@ -165,7 +166,7 @@ export const FULL: Scale = {
     demonstrations: 900,
     demonstrationBatch: 20,
   },
-  gridLearning: { samplesPerAgent: 225, demonstrations: 300 },
+  gridLearning: { samplesPerAgent: 600, demonstrations: 300 },
   seeds: [1, 2, 3, 4, 5],
   sweepSeeds: [1, 2, 3],
   testRequests: 500,

@@ -37,9 +37,6 @@ export function testFigures(results: readonly FrozenResult[], omega: number): Te
     oracleReward: mean((answer) => REWARD_SCALE * bestOf(answer, omega, PHI3)),
     feasibleQos: mean((answer) => REWARD_SCALE * bestFeasible(answer, omega)),
     impossible: results.filter((result) => isImpossible(result, omega)).length,
-    greedyDirect: [0.1, 0.3, 0.5].map(
-      (theta) => responses.filter(({ nearest }) => nearest > theta).length / responses.length,
-    ) as unknown as TestFigures["greedyDirect"],
   };
 }
 
