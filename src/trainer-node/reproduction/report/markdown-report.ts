@@ -74,22 +74,37 @@ function claimsOf(claims: readonly ClaimResult[]): string[] {
     const count = claims.filter((one) => one.verdict === verdict).length;
     return count === 0 ? [] : `${verdict} ${count}`;
   });
-  const [titles = [], ...rows] = claimRows(claims);
   return [
     "## Claims",
     `Verdicts of ${claims.length} claims: ${counts.join(", ")}. Intervals are 95 %; a published claim without one stays ` +
       "undecided; pass and fail are for what must hold by construction. Grid: in how many settings the direction holds.",
-    markdownTable(
-      [...titles, "note"],
-      rows.map((row, i) => {
-        const cells = [...row, claims[i]!.note].map(plain);
-        cells[VERDICT] = `**${cells[VERDICT]}**`;
-        return cells;
-      }),
-      [false, false, false, false, false, false, true, false],
+    ...[...Map.groupBy(claims, ({ group }) => group)].flatMap(([group, some]) =>
+      group === undefined ? [claimTable(some)] : [`### ${plain(group)}`, claimTable(some)],
     ),
     `[Raw files of each claim](${CLAIM_FILES}.md)`,
   ];
+}
+
+/** Without the columns that say nothing about any of these. */
+function claimTable(claims: readonly ClaimResult[]): string {
+  const [titles = [], ...rows] = claimRows(claims);
+  const all = [
+    [...titles, "note"],
+    ...rows.map((row, i) => {
+      const cells = [...row, claims[i]!.note].map(plain);
+      cells[VERDICT] = `**${cells[VERDICT]}**`;
+      return cells;
+    }),
+  ];
+  const isSaid = (column: number) =>
+    all.slice(1).some((cells) => cells[column] !== "" && cells[column] !== "-");
+  const shown = all[0]!.map((_, column) => column).filter(isSaid);
+  const [head = [], ...body] = all.map((cells) => shown.map((column) => cells[column]!));
+  return markdownTable(
+    head,
+    body,
+    head.map((title) => title === "grid"),
+  );
 }
 
 /** Often hundreds of links: a page of their own. */

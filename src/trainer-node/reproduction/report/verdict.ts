@@ -13,6 +13,8 @@ export type Check = "pass" | "fail";
 
 export interface ClaimResult {
   readonly id: string;
+  /** Title of the table that it stands in; one table for all without it. */
+  readonly group?: string;
   readonly claim: string;
   /** Where it is published, e.g. "Table VI". */
   readonly source: string;

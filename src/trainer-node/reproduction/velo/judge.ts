@@ -1,4 +1,5 @@
 // Judges every claim: at the paper's settings over all seeds, and in each setting of the grid.
+import { formatEstimate } from "../report/figures.ts";
 import { type Estimate, meanEstimate } from "../report/statistics.ts";
 import { type ClaimResult, verdictOf } from "../report/verdict.ts";
 import { CLAIMS, type Claim } from "./claims.ts";
@@ -68,7 +69,8 @@ function recording(results: VeloResults, seed: number, jobs: Set<string>): SeedV
   };
 }
 
-function gridView({ algorithms }: GridResult): SeedView {
+/** A setting of the grid, as a claim looks at a seed. */
+export function gridView({ algorithms }: GridResult): SeedView {
   return {
     figures: (algorithm, which = {}) => figuresIn(algorithms[algorithm]!, algorithm, which),
     curve: () => [],
@@ -81,25 +83,22 @@ function shareOf(
   claim: Claim,
 ): { readonly holds: number; readonly of: number } | null {
   if (settings.length === 0) return null;
-  const { expectation } = claim;
-  const holds = settings.filter((view) => {
-    const value = claim.value(view);
-    if (expectation.direction === "between")
-      return value >= expectation.bounds[0] && value <= expectation.bounds[1];
-    return expectation.direction === "greater"
-      ? value > expectation.bound
-      : value < expectation.bound;
-  }).length;
-  return { holds, of: settings.length };
+  return { holds: settings.filter((view) => holdsIn(claim, view)).length, of: settings.length };
 }
 
-function written({ mean, interval }: Estimate, { unit }: Claim): string {
-  const one = (value: number): string => {
-    if (unit === "percent") return `${(100 * value).toFixed(1)} %`;
-    if (unit === "seconds") return `${value.toFixed(2)} s`;
-    return value.toFixed(unit === "reward" ? 2 : 3);
-  };
-  return interval === null
-    ? `${one(mean)} (one seed)`
-    : `${one(mean)} (${one(interval[0])} to ${one(interval[1])})`;
+export function holdsIn(claim: Claim, view: SeedView): boolean {
+  const { expectation } = claim;
+  const value = claim.value(view);
+  if (expectation.direction === "between")
+    return value >= expectation.bounds[0] && value <= expectation.bounds[1];
+  return expectation.direction === "greater"
+    ? value > expectation.bound
+    : value < expectation.bound;
+}
+
+function written(estimate: Estimate, { unit }: Claim): string {
+  if (unit === "percent")
+    return formatEstimate(estimate, { digits: 1, isPercent: true, unit: "%" });
+  if (unit === "seconds") return formatEstimate(estimate, { digits: 2, unit: "s" });
+  return formatEstimate(estimate, { digits: unit === "reward" ? 2 : 3 });
 }

@@ -151,7 +151,7 @@ function claimOf(given: {
   const estimate = meanEstimate(values);
   return {
     ...rest,
-    ours: formatEstimate(estimate, { isPercent }),
+    ours: formatEstimate(estimate, isPercent ? { isPercent, unit: "%" } : {}),
     estimate: estimate.mean,
     interval: estimate.interval,
     verdict: verdictOf(expectation, estimate),

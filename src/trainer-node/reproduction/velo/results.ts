@@ -45,7 +45,9 @@ export class VeloResults {
     return [...this.#byId.values()];
   }
 
+  /** An ablation has one algorithm alone, which its jobs do not name. */
   idOf(experiment: string, algorithm: string, seed: number): string {
+    if (experiment.startsWith("ablation-")) return `${experiment}-${seed}`;
     return `${experiment}-${slug(algorithm)}-${seed}`;
   }
 

@@ -2,7 +2,7 @@
 // in the embedding space that the gateway ships. The paper shows a similarity matrix of eight requests and paraphrases.
 import { builtInEmbed } from "../../built-in-embedder.ts";
 
-const REQUESTS: readonly (readonly [request: string, paraphrase: string])[] = [
+export const REQUESTS: readonly (readonly [request: string, paraphrase: string])[] = [
   ["How do I remove a wine stain from a carpet?", "What gets red wine out of carpet?"],
   ["Write a short poem about the sea in winter.", "Compose a brief poem on the winter sea."],
   [

@@ -1,95 +1,148 @@
 // What each piece of DLRS is worth, and how a trained policy is executed.
-import { type Section } from "../../report/report.ts";
-import { type Estimate, meanEstimate } from "../../report/statistics.ts";
+import { type Bar, barOf } from "../../report/plot.ts";
+import { type Cell, type Section } from "../../report/report.ts";
 import { ABLATIONS, ABLATION_BASE, HEADLINE_LEARNED } from "../experiments.ts";
 import { type Which } from "../results.ts";
-import { type ReportParts } from "./parts.ts";
+import { type ReportParts, type Run } from "./parts.ts";
+
+const BASE: Run = ["DLRS-L10", { experiment: ABLATION_BASE }];
+
+interface Variant {
+  readonly name: string;
+  readonly changed: string;
+  readonly algorithm: string;
+  readonly which: Which & { readonly experiment: string };
+}
+
+/** By their names among the experiments. */
+const CHANGED: Readonly<Record<string, string>> = {
+  "recommended-chain": "the product's chain: more noise (0.05 to 0.5), no tanh, clipped",
+  "gamma-0": "gamma 0: no future rewards",
+  "gamma-0.9": "gamma 0.9",
+  "local-reward": "reward of the agent's own requests instead of the team's",
+  "local-reward-gamma-0": "own reward and gamma 0: a contextual bandit",
+  "raw-embedding": "raw embedding in place of the transformer",
+  "no-demonstrations": "no demonstrations",
+  "fresh-noise": "new noise of the chain in every update instead of the stored one",
+  "eviction-watermark": "eviction above a watermark instead of the literal rule",
+  "eviction-none": "nothing is evicted",
+};
+
+const variants = (): readonly Variant[] => [
+  { name: "LRS", changed: "MLP head", algorithm: "LRS", which: { experiment: ABLATION_BASE } },
+  {
+    name: "T-MAPPO",
+    changed: "MLP head and no demonstrations",
+    algorithm: "T-MAPPO",
+    which: { experiment: ABLATION_BASE },
+  },
+  {
+    name: "mean-of-16",
+    changed: "executed: likelier action of the mean of 16 chains",
+    algorithm: "DLRS-L10",
+    which: { experiment: ABLATION_BASE, execution: "mean-argmax" },
+  },
+  {
+    name: "no-noise",
+    changed: "executed: likelier action of one chain without noise",
+    algorithm: "DLRS-L10",
+    which: { experiment: ABLATION_BASE, execution: "zero-noise" },
+  },
+  ...Object.entries(ABLATIONS).map(([name, { algorithm }]) => ({
+    name,
+    changed: CHANGED[name] ?? "",
+    algorithm,
+    which: { experiment: `ablation-${name}` },
+  })),
+];
 
 export function ablations(parts: ReportParts): readonly Section[] {
-  if (!parts.has("DLRS-L10", ABLATION_BASE)) return [];
-  const base = { experiment: ABLATION_BASE } as const;
-  const listed: readonly (readonly [name: string, algorithm: string, which: Which])[] = [
-    ["DLRS-L10 as published", "DLRS-L10", base],
-    ["MLP head (LRS)", "LRS", base],
-    ["no demonstrations and MLP head (T-MAPPO)", "T-MAPPO", base],
-    ...(["mean-argmax", "zero-noise"] as const).map(
-      (execution) =>
-        [
-          `executed: ${execution === "mean-argmax" ? "mean of 16 chains" : "no noise"}`,
-          "DLRS-L10",
-          { ...base, execution },
-        ] as const,
-    ),
-    ...Object.entries(ABLATIONS).map(
-      ([name, { algorithm }]) => [name, algorithm, { experiment: `ablation-${name}` }] as const,
-    ),
-  ];
-  const present = listed.filter(([, algorithm, { experiment }]) =>
-    parts.has(algorithm, experiment),
+  if (!parts.has(BASE[0], ABLATION_BASE)) return [];
+  const present = variants().filter(({ algorithm, which }) =>
+    parts.has(algorithm, which.experiment),
   );
+  if (present.length === 0) return [];
+  const provenance = parts.provenance([
+    [ABLATION_BASE, BASE[0]],
+    ...present.map(({ algorithm, which }) => [which.experiment, algorithm] as const),
+  ]);
+  const published = {
+    name: "as published",
+    changed: "nothing",
+    algorithm: BASE[0],
+    which: { experiment: ABLATION_BASE },
+  };
+  const rows = [published, ...present];
+  const bars = (metric: "reward" | "qos") =>
+    present.map(({ algorithm, which }): Bar | null => {
+      const found = parts.difference(metric, [algorithm, which], BASE);
+      return found === null ? null : barOf(found);
+    });
   return [
     {
       id: "ablations",
       page: "ablations",
-      title: "Ablations",
+      title: "Ablations of DLRS-L10",
       text: [
-        "One thing changed at a time, same data, updates and gradient steps as the three servers of the sweep. The MLP head has 0.6 % fewer weights than the chain's. Similar requests, nearest server, one sampled chain unless said otherwise; difference = against DLRS as published, seed by seed.",
+        "One thing changed at a time, same data, updates and gradient steps as the three servers of the sweep. The MLP head has 0.6 % fewer weights than the chain's. Similar requests, nearest server, one sampled chain unless said otherwise. Differences are against DLRS-L10 as published, seed by seed: above 0, it is better without what the paper has.",
       ],
       tables: [
         {
-          title: "DLRS-L10 with one thing changed",
+          title: "What a change is worth",
           columns: [
             "variant",
-            "reward",
-            "difference",
-            "without phi3",
+            "changed",
+            { title: "reward", digits: 2 },
+            { title: "more than published", digits: 2 },
+            { title: "more, without phi3", digits: 2 },
+          ],
+          rows: rows.map(({ name, changed, algorithm, which }) => [
+            name,
+            changed,
+            parts.estimate(algorithm, "reward", which),
+            ...(["reward", "qos"] as const).map((metric) =>
+              name === published.name ? null : parts.difference(metric, [algorithm, which], BASE),
+            ),
+          ]),
+          provenance,
+        },
+        {
+          title: "What it does",
+          columns: [
+            "variant",
             { title: "satisfaction q", digits: 3 },
             { title: "delay, s", digits: 2 },
-            { title: "direct", isPercent: true },
-            { title: "wrong / request", isPercent: true },
-            "rows per server",
+            { title: "direct calls, %", isPercent: true, digits: 1 },
+            { title: "served and wrong, %", isPercent: true, digits: 1 },
+            { title: "rows per server", digits: 0 },
           ],
-          rows: present.map(([name, algorithm, which]) => [
-            name,
-            parts.estimate(algorithm, "reward", which),
-            difference(parts, algorithm, which, base),
-            ...(["qos", "satisfaction", "delay", "direct", "wrongPerRequest"] as const).map(
-              (metric) => parts.estimate(algorithm, metric, which),
+          rows: rows.map(({ name, algorithm, which }) =>
+            [name as Cell].concat(
+              (["satisfaction", "delay", "direct", "wrongPerRequest"] as const).map((metric) =>
+                parts.estimate(algorithm, metric, which),
+              ),
+              parts.estimate(algorithm, "rows", which)?.mean ?? null,
             ),
-            rowsHeld(parts, algorithm, which.experiment!),
-          ]),
-          provenance: parts.provenance(
-            present.map(([, algorithm, { experiment }]) => [experiment!, algorithm]),
           ),
+          provenance,
         },
       ],
-      plots: [],
+      plots: [
+        {
+          id: "ablations",
+          title: "Reward more than DLRS-L10's as published",
+          xLabel: "",
+          yLabel: "difference of rewards",
+          categories: present.map(({ name }) => name),
+          series: [
+            { name: "reward", bars: bars("reward") },
+            { name: "without phi3", bars: bars("qos") },
+          ],
+          provenance,
+        },
+      ],
     },
   ];
-}
-
-function difference(
-  { results }: ReportParts,
-  algorithm: string,
-  which: Which,
-  base: Which,
-): Estimate | null {
-  const seeds = results.seeds(which.experiment!, algorithm);
-  const values = seeds.map(
-    (seed) =>
-      results.view(seed).figures(algorithm, which).reward -
-      results.view(seed).figures("DLRS-L10", base).reward,
-  );
-  return values.length === 0 ? null : meanEstimate(values);
-}
-
-function rowsHeld({ results }: ReportParts, algorithm: string, experiment: string): Estimate {
-  return meanEstimate(
-    results.seeds(experiment, algorithm).map((seed) => {
-      const { entries } = results.record(results.idOf(experiment, algorithm, seed)).result;
-      return entries.reduce((sum, n) => sum + n, 0) / entries.length;
-    }),
-  );
 }
 
 export function executions(parts: ReportParts): readonly Section[] {

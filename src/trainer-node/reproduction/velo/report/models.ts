@@ -2,44 +2,55 @@
 import { type Section, type Table } from "../../report/report.ts";
 import { slug } from "../experiments.ts";
 import { MODELS } from "../settings.ts";
-import { type ReportParts } from "./parts.ts";
+import { type Metric, type ReportParts } from "./parts.ts";
 import { PUBLISHED_MODELS } from "./published.ts";
 
 export function models(parts: ReportParts): readonly Section[] {
   const experiments = MODELS.map(({ name }) => `model-${slug(name)}`);
   if (!parts.has("DLRS-L10", experiments[0])) return [];
   const table: Table = {
-    title: "DLRS with other models, similar requests, nearest server",
+    title: "DLRS-L10 with other models, similar requests, nearest server",
     columns: [
       "model",
-      "assumed direct delay, s",
-      "published reward / q / d / direct",
-      "reward",
+      { title: "published reward", digits: 2 },
+      { title: "reward", digits: 2 },
+      { title: "published q", digits: 2 },
       { title: "satisfaction q", digits: 3 },
+      { title: "published delay, s", digits: 2 },
       { title: "delay, s", digits: 2 },
-      { title: "direct", isPercent: true },
+      { title: "published direct calls, %", isPercent: true, digits: 0 },
+      { title: "direct calls, %", isPercent: true },
     ],
-    rows: MODELS.map(({ name, modelSeconds }, i) => {
-      const experiment = experiments[i]!;
+    rows: MODELS.map(({ name }, i) => {
+      const { reward, q, d, direct } = PUBLISHED_MODELS[name];
+      const of = (metric: Metric) =>
+        parts.estimate("DLRS-L10", metric, { experiment: experiments[i]! });
       return [
         name,
-        String(modelSeconds),
-        PUBLISHED_MODELS[name],
-        parts.estimate("DLRS-L10", "reward", { experiment }),
-        parts.estimate("DLRS-L10", "satisfaction", { experiment }),
-        parts.estimate("DLRS-L10", "delay", { experiment }),
-        parts.estimate("DLRS-L10", "direct", { experiment }),
+        reward,
+        of("reward"),
+        q,
+        of("satisfaction"),
+        d,
+        of("delay"),
+        direct,
+        of("direct"),
       ];
     }),
     provenance: parts.provenance(experiments.map((experiment) => [experiment, "DLRS-L10"])),
   };
+  const assumed = MODELS.map(
+    ({ name, modelSeconds, direct, helped }) =>
+      `${name} ${modelSeconds} s, q ${direct} (${helped} with notes)`,
+  );
   return [
     {
       id: "models",
       page: "models",
       title: "Other models (Table V)",
       text: [
-        "The paper gives only what DLRS makes of each model; how long and how good a direct answer of it is, is assumed here.",
+        `The paper gives only what DLRS makes of each model. How long and how good a direct answer of it is, is assumed here: ${assumed.join("; ")}.`,
+        ...parts.verdicts("N16"),
       ],
       tables: [table],
       plots: [],

@@ -2,6 +2,7 @@
 import { type LinePlot } from "../../report/plot.ts";
 import { type Section } from "../../report/report.ts";
 import { HEADLINE_LEARNED } from "../experiments.ts";
+import { RECORDING_INTERVAL } from "../settings.ts";
 import { type ReportParts } from "./parts.ts";
 
 export function trainingCurves(parts: ReportParts): readonly Section[] {
@@ -25,21 +26,24 @@ export function trainingCurves(parts: ReportParts): readonly Section[] {
     yLabel: string,
     of: "reward" | "satisfaction" | "delay" | "direct",
   ): readonly LinePlot[] =>
-    families.map(([family, which, names]) => ({
-      id: `${id}-${family}`,
-      title: `${title}: ${which}`,
-      xLabel: "requests",
-      yLabel,
-      series: names.map((name) => ({ name, points: meanCurve(parts, name, of) })),
-      provenance: parts.provenance(names.map((name) => ["headline", name])),
-    }));
+    families
+      .filter(([, , names]) => names.length > 0)
+      .map(([family, which, names]) => ({
+        id: `${id}-${family}`,
+        title: `${title}: ${which}`,
+        xLabel: "requests",
+        yLabel,
+        series: names.map((name) => ({ name, points: meanCurve(parts, name, of) })),
+        provenance: parts.provenance(names.map((name) => ["headline", name])),
+      }));
   return [
     {
       id: "training",
       page: "training",
       title: "Training curves (Fig. 5)",
       text: [
-        "Means over seeds, one point an update; what is drawn is the acting policy itself, exploration and all. G-MAPPO, LRS and DLRS learn from demonstrations as well, the three-way head does not.",
+        `Means over seeds, one point every ${RECORDING_INTERVAL} rounds (a request at each server); what is drawn is the acting policy itself, exploration and all. G-MAPPO, LRS and DLRS learn from demonstrations as well, MAPPO, T-MAPPO and the three-way head do not.`,
+        ...parts.verdicts("S1", "S2"),
       ],
       tables: [],
       plots: [
