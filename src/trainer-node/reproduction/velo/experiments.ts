@@ -139,18 +139,22 @@ export function veloJobs(scale: Scale): readonly Job[] {
     .slice(0, 12);
   const kept = (algorithm: string) => `${slug(algorithm)}-${basis}`;
 
-  // Figures 5, 7, 8, 9, 10 at the paper's settings, Tables IV to VI's rows at them
-  for (const seed of scale.seeds)
-    for (const algorithm of [...HEADLINE_LEARNED, ...RULES])
-      jobs.push(
-        run(`headline-${slug(algorithm)}-${seed}`, {
-          algorithm,
-          seed,
-          updates: scale.updates,
-          executions: ALL_EXECUTIONS,
-          ...(seed === 1 && isIn(GRID_LEARNED, algorithm) && { keepWeights: kept(algorithm) }),
-        }),
-      );
+  // Figures 5, 7, 8, 9, 10 at the paper's settings, Tables IV to VI's rows at them. Further seeds come last: whoever stops
+  // early has everything, with wider intervals.
+  const headline = (seeds: readonly number[]) => {
+    for (const seed of seeds)
+      for (const algorithm of [...HEADLINE_LEARNED, ...RULES])
+        jobs.push(
+          run(`headline-${slug(algorithm)}-${seed}`, {
+            algorithm,
+            seed,
+            updates: scale.updates,
+            executions: ALL_EXECUTIONS,
+            ...(seed === 1 && isIn(GRID_LEARNED, algorithm) && { keepWeights: kept(algorithm) }),
+          }),
+        );
+  };
+  headline(scale.seeds.filter((seed) => isIn(scale.sweepSeeds, seed)));
 
   const sweep = (
     name: string,
@@ -203,20 +207,23 @@ export function veloJobs(scale: Scale): readonly Job[] {
         }),
       );
 
-  for (const seed of scale.productSeeds)
-    for (const world of ["workload", "geometry"] as const)
-      for (const algorithm of PRODUCT_ALGORITHMS)
-        jobs.push({
-          id: `product-${world}-${slug(algorithm)}-${seed}`,
-          kind: "product",
-          params: {
-            algorithm,
-            world,
-            seed,
-            updates: scale.productUpdates,
-            quick: scale.name === "quick",
-          },
-        });
+  const product = (seeds: readonly number[]) => {
+    for (const seed of seeds)
+      for (const world of ["workload", "geometry"] as const)
+        for (const algorithm of PRODUCT_ALGORITHMS)
+          jobs.push({
+            id: `product-${world}-${slug(algorithm)}-${seed}`,
+            kind: "product",
+            params: {
+              algorithm,
+              world,
+              seed,
+              updates: scale.productUpdates,
+              quick: scale.name === "quick",
+            },
+          });
+  };
+  product(scale.productSeeds.filter((seed) => isIn(scale.sweepSeeds, seed)));
 
   for (const [index, world] of gridWorlds().entries())
     if (index % scale.gridStride === 0)
@@ -246,5 +253,7 @@ export function veloJobs(scale: Scale): readonly Job[] {
     params: { quick: scale.name === "quick", seed: 1 },
   });
   jobs.push({ id: "similarity", kind: "similarity", params: { seed: 1 } });
+  headline(scale.seeds.filter((seed) => !isIn(scale.sweepSeeds, seed)));
+  product(scale.productSeeds.filter((seed) => !isIn(scale.sweepSeeds, seed)));
   return jobs;
 }

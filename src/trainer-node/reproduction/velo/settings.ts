@@ -156,7 +156,7 @@ export interface Scale {
 export const FULL: Scale = {
   name: "full",
   updates: 20,
-  sweepUpdates: 6,
+  sweepUpdates: 4,
   gridUpdates: 1,
   learning: {
     samplesPerAgent: 675,
