@@ -2,22 +2,20 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, relative } from "node:path";
-import {
-  claimRows,
-  renderReport,
-} from "../../src/trainer-node/reproduction/report/markdown-report.ts";
+import { renderReport } from "../../src/trainer-node/reproduction/report/markdown-report.ts";
 import { ResultsFolder } from "../../src/trainer-node/reproduction/results-folder.ts";
 import { runJobs } from "../../src/trainer-node/reproduction/run-jobs.ts";
 import { constructionChecks } from "../../src/trainer-node/reproduction/velo/checks.ts";
 import { veloJobs } from "../../src/trainer-node/reproduction/velo/experiments.ts";
 import { judgeClaims } from "../../src/trainer-node/reproduction/velo/judge.ts";
 import { ownClaims } from "../../src/trainer-node/reproduction/velo/own-claims.ts";
+import { grouped } from "../../src/trainer-node/reproduction/velo/report/summary.ts";
 import { VeloResults } from "../../src/trainer-node/reproduction/velo/results.ts";
 import { FULL, QUICK, REVISION } from "../../src/trainer-node/reproduction/velo/settings.ts";
 import { veloReport } from "../../src/trainer-node/reproduction/velo/velo-report.ts";
 import { readFlags, refuse } from "../local/flags.ts";
 import { currentCommit, progressBar } from "../replay/progress.ts";
-import { columns } from "../evaluate/columns.ts";
+import { claimsTable, countsLine, countsOf } from "./claims-table.ts";
 import { reproduceDataset } from "./dataset.ts";
 
 /** @param pathOf a path as it was typed, from where it was typed */
@@ -84,39 +82,31 @@ export async function reproduceVelo(
   const found = new VeloResults(records);
   const claims = [...judgeClaims(found), ...ownClaims(found)];
   const checks = constructionChecks(found);
+  const all = grouped([...claims, ...checks]);
   const coreSeconds = records.reduce((sum, { seconds }) => sum + seconds, 0);
-  const all = [...claims, ...checks];
   const command = `npm run reproduce -- velo${quick ? " --quick" : ""}${options.results === undefined ? "" : ` --results ${relative(process.cwd(), folder)}`}`;
-  const run = `${records.length} jobs took ${(coreSeconds / 60).toFixed(0)} minutes of processes with one thread each, on ${workers} cores.`;
-  const files = renderReport(veloReport({ results: found, claims: all, command, run }));
+  const run = `${quick ? "A quick run, which decides little: " : ""}${records.length} jobs took ${(coreSeconds / 60).toFixed(0)} minutes of processes with one thread each, at most ${workers} at a time.`;
+  const report = join(folder, "README.md");
+  writeReport(folder, renderReport(veloReport({ results: found, claims: all, command, run })));
+  if (json) {
+    const { commit } = records[0]!;
+    const counts = countsOf(all);
+    const jobsRun = { jobs: records.length, ran, wallSeconds, coreSeconds };
+    const said = { command, commit, scale: scale.name, ...jobsRun, report, counts, claims, checks };
+    console.log(JSON.stringify(said, null, 2));
+  } else {
+    console.log(claimsTable(all));
+    console.log(`${countsLine(all)}\n${run}\nReport: ${report}`);
+  }
+  if (checks.some(({ verdict }) => verdict === "fail")) process.exitCode = 1;
+}
+
+/** In place of an earlier one: plots of experiments that are gone must not stay. */
+function writeReport(folder: string, files: ReadonlyMap<string, string>): void {
   rmSync(join(folder, "plots"), { recursive: true, force: true });
   for (const [name, text] of files) {
     const path = join(folder, name);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
   }
-  if (json) {
-    const { commit } = records[0]!;
-    console.log(
-      JSON.stringify(
-        {
-          command,
-          commit,
-          scale: scale.name,
-          wallSeconds,
-          coreSeconds,
-          jobs: records.length,
-          ran,
-          claims,
-          checks,
-        },
-        null,
-        2,
-      ),
-    );
-  } else {
-    console.log(columns(claimRows(all)));
-    console.log(`\n${run}\nReport: ${join(folder, "README.md")}`);
-  }
-  if (checks.some(({ verdict }) => verdict === "fail")) process.exitCode = 1;
 }

@@ -22,9 +22,9 @@ const BEHIND = [
   { title: "reward without phi3", metric: "qos" },
   { title: "regret", metric: "regret" },
   { title: "served (A), %", metric: "served", isPercent: true },
-  { title: "served and wrong, %", metric: "wrongPerRequest", isPercent: true },
+  { title: "wrong, %", metric: "wrongPerRequest", isPercent: true },
 ] as const;
-const ROWS = { title: "rows per server", metric: "rows", digits: 0, isBare: true } as const;
+const ROWS = { title: "rows held", metric: "rows", digits: 0, isBare: true } as const;
 
 const TESTS = {
   "similar-nearest": "similar requests, nearest server",
@@ -76,7 +76,7 @@ export function comparison(parts: ReportParts): readonly Section[] {
       page: "comparison",
       title: "Similar requests in figures",
       text: [
-        '"Regret" is what the better action of every request, in the very same state, would have earned more (without phi3). The oracles are the ones that played from the beginning with their own database: the unconstrained one has no regret by construction, while the feasible one gives reward away, because a wrong answer at once is worth more than a slow call at these weights. "Rows per server" are what a database holds after training: an algorithm that hardly ever calls the model directly stores little, and literal eviction takes the rest.',
+        '"Regret" is what the better action of every request, in the very same state, would have earned more (without phi3). The oracles are the ones that played from the beginning with their own database: the unconstrained one has no regret by construction, while the feasible one gives reward away, because a wrong answer at once is worth more than a slow call at these weights. "Wrong" are stored answers served though they were wrong, of all requests. "Rows held" are what a database holds after training: an algorithm that hardly ever calls the model directly stores little, and literal eviction takes the rest.',
       ],
       tables: [...tables("similar-nearest"), ...tables("similar-all")],
       plots: [],

@@ -9,9 +9,9 @@ import { type ReportParts } from "./parts.ts";
 /** What varies over the grid: a column for each of its values. */
 const AXES: readonly (readonly [name: string, of: (world: WorldSettings) => number])[] = [
   ["tau_A", ({ serveDistance }) => serveDistance],
-  ["wrong q", ({ quality }) => quality.wrong],
-  ["call, s", ({ modelSeconds }) => modelSeconds],
-  ["slowed by", ({ congestion }) => congestion],
+  ["bad q", ({ quality }) => quality.wrong],
+  ["call s", ({ modelSeconds }) => modelSeconds],
+  ["slower by", ({ congestion }) => congestion],
   ["Zipf", ({ zipf }) => zipf],
 ];
 
@@ -37,7 +37,7 @@ export function grid(parts: ReportParts): readonly Section[] {
       page: "grid",
       title: "Where the claims hold",
       text: [
-        `${jobs.length} settings: the resolver's threshold tau_A, q of a wrong answer, seconds of a direct call, by what share each call under way slows the others, Zipf exponent of the questions. In each DLRS and LRS go on learning from the weights of the paper's settings, and the rules play. One seed: a share of settings, not an interval.`,
+        `${jobs.length} settings: the resolver's threshold tau_A, q of a wrong answer (bad q), seconds of a direct call, by what share each call under way makes the others slower, Zipf exponent of the questions. In each DLRS and LRS go on learning from the weights of the paper's settings, and the rules play. One seed: a share of settings, not an interval.`,
       ],
       tables: [
         {

@@ -1,0 +1,388 @@
+// The report of the reproduction, made of a few results that were made up.
+import { existsSync } from "node:fs";
+import { join, normalize } from "node:path";
+import { describe, expect, test } from "vitest";
+import { claimsTable, countsLine } from "../../../../../scripts/reproduce/claims-table.ts";
+import { renderReport } from "../../../../../src/trainer-node/reproduction/report/markdown-report.ts";
+import { type ClaimResult } from "../../../../../src/trainer-node/reproduction/report/verdict.ts";
+import { type JobRecord } from "../../../../../src/trainer-node/reproduction/results-folder.ts";
+import { constructionChecks } from "../../../../../src/trainer-node/reproduction/velo/checks.ts";
+import {
+  type RunResult,
+  type TestFigures,
+} from "../../../../../src/trainer-node/reproduction/velo/figures.ts";
+import { judgeClaims } from "../../../../../src/trainer-node/reproduction/velo/judge.ts";
+import { type OverheadResult } from "../../../../../src/trainer-node/reproduction/velo/overhead.ts";
+import { ownClaims } from "../../../../../src/trainer-node/reproduction/velo/own-claims.ts";
+import { type ProductRow } from "../../../../../src/trainer-node/reproduction/velo/product.ts";
+import { grouped } from "../../../../../src/trainer-node/reproduction/velo/report/summary.ts";
+import { VeloResults, testKey } from "../../../../../src/trainer-node/reproduction/velo/results.ts";
+import { OMEGAS, PAPER_WORLD } from "../../../../../src/trainer-node/reproduction/velo/settings.ts";
+import { similarity } from "../../../../../src/trainer-node/reproduction/velo/similarity.ts";
+import { type VectorCountRow } from "../../../../../src/trainer-node/reproduction/velo/vector-count.ts";
+import { veloReport } from "../../../../../src/trainer-node/reproduction/velo/velo-report.ts";
+
+const SEEDS = [1, 2];
+const ROOT = join(import.meta.dirname, "../../../../..");
+/** Where the report is committed: relative links of its pages start there. */
+const PLACE = "docs/reproduction/velo";
+
+const figures = (reward: number): TestFigures => ({
+  requests: 10,
+  reward,
+  qos: reward + 1,
+  satisfaction: reward / 20,
+  delay: -reward / 3,
+  p95Delay: -reward,
+  direct: 0.25,
+  served: 0.5,
+  augmented: 0.25,
+  called: 0.25,
+  wrongPerRequest: 0.125,
+  wrongPerHit: 0.25,
+  callsPerRequest: 0.5,
+  oracleQos: reward + 2,
+  oracleReward: reward + 2,
+  feasibleQos: reward + 1.5,
+  impossible: 0,
+});
+
+const record = (id: string, kind: string, params: object, result: unknown): JobRecord => ({
+  id,
+  kind,
+  params,
+  key: "",
+  commit: "0a1b2c3",
+  seconds: 1,
+  result,
+});
+
+const TESTS = ["similar-nearest", "similar-all", "new-nearest", "new-all"] as const;
+
+/** The same reward in every test and execution, a little more with the second seed. */
+function runs(experiment: string, algorithm: string, reward: number): JobRecord[] {
+  return SEEDS.map((seed) => {
+    const of = figures(reward + seed / 10);
+    const result: RunResult = {
+      curve: [300, 600, 900].map((requests) => ({
+        requests,
+        reward: reward - 300 / requests,
+        satisfaction: -0.6,
+        delay: 3,
+        direct: 0.3,
+      })),
+      tests: Object.fromEntries(
+        TESTS.flatMap((name) =>
+          ["sampled", "mean-argmax", "zero-noise"].flatMap((execution) =>
+            OMEGAS.map((omega) => [testKey(name, execution, omega), of] as const),
+          ),
+        ),
+      ),
+      entries: [100, 300],
+      parameters: 10,
+      greedyDirect: [0.5, 0.4, 0.3],
+      demonstrations: 0,
+      trainingSeconds: 1,
+    };
+    const name = experiment.startsWith("ablation-")
+      ? `${experiment}-${seed}`
+      : `${experiment}-${algorithm.toLowerCase()}-${seed}`;
+    return record(name, "run", { algorithm, seed }, result);
+  });
+}
+
+const productRows = (): JobRecord[] =>
+  SEEDS.flatMap((seed) =>
+    (["DLRS", "LRS", "fixed-rule", "always-model", "feasible-oracle"] as const).map(
+      (algorithm, i) => {
+        const utility = -0.5 + i / 100;
+        const row: ProductRow = {
+          algorithm,
+          world: "workload",
+          seed,
+          requests: 100,
+          utility,
+          wrong: 1,
+          wrongPerRequest: 0.01,
+          wrongUpper95: 0.05,
+          hits: algorithm === "always-model" ? 0 : 10,
+          wrongPerHit: algorithm === "always-model" ? null : 0.1,
+          servedShare: 0.4,
+          allowedShare: 0.5,
+          directShare: 0.6,
+          meanDelaySeconds: 2,
+          p95DelaySeconds: 5,
+          regretInState: 0.01,
+          families: { tea: [60, 60 * utility], milk: [40, 40 * utility] },
+          training: null,
+          threshold: null,
+          cost: i < 2 ? { parameters: 10, decisionMs: 1 } : null,
+        };
+        return record(
+          `product-workload-${algorithm.toLowerCase()}-${seed}`,
+          "product",
+          { algorithm, seed },
+          row,
+        );
+      },
+    ),
+  );
+
+const delay = { p50: 0.002, p95: 0.004, processor: 0.002 };
+
+const vectors: readonly VectorCountRow[] = [1000, 10_000].map((count) => ({
+  vectors: count,
+  queries: 3,
+  exact: delay,
+  invertedFile: {
+    lists: 128,
+    buildSeconds: 1,
+    buildProcessorSeconds: 1,
+    searches: [{ probes: 8, delay, recall: 0.9 }],
+  },
+  simulatorIndex: null,
+  bytes: { vectors: 3072 * count, invertedFile: 400_000, formula: 400_000, process: 0 },
+}));
+
+const overhead: OverheadResult = {
+  decisions: ["LRS", "DLRS-V10", "DLRS-L10"].map((algorithm) => ({
+    algorithm,
+    chains: 1,
+    runtime: "onnxruntime-node",
+    network: delay,
+    paper: delay,
+    product: delay,
+  })),
+  steps: [
+    {
+      algorithm: "DLRS-L10",
+      samples: 60,
+      demonstrations: 20,
+      threads: 1,
+      step: delay,
+      stateBytes: 7_000_000,
+      roundBytes: 1,
+    },
+  ],
+  memory: { peakBytes: 5e8, startBytes: 1e8 },
+  transfer: {
+    experienceBytes: [{ chains: 1, bytes: 1800 }],
+    outcomeBytes: 60,
+    updateBytes: 2_500_000,
+    servers: 3,
+    slotSeconds: 10,
+    samplesPerAgent: 300,
+    experiencesKBps: 0.5,
+    weightsKBps: 2.5,
+  },
+};
+
+const HEADLINE = { "DLRS-L10": -10, "DLRS-V10": -11, LRS: -12, "Greedy-0.1": -13, oracle: -8 };
+
+const all = (): readonly JobRecord[] => [
+  ...Object.entries(HEADLINE).flatMap(([name, reward]) => runs("headline", name, reward)),
+  ...["servers-2", "servers-3", "omega", "size-1500", "size-4500", "size-4500-wide"].flatMap(
+    (name) => ["DLRS-L10", "LRS"].flatMap((algorithm) => runs(name, algorithm, -10)),
+  ),
+  ...runs("model-qwen-72b", "DLRS-L10", -14),
+  ...runs("ablation-gamma-0", "DLRS-L10", -9),
+  record(
+    "grid-000",
+    "grid",
+    { seed: 1 },
+    {
+      world: PAPER_WORLD,
+      algorithms: Object.fromEntries(
+        ["DLRS-L10", "LRS", "Greedy-0.1", "Greedy-0.3", "Greedy-0.5", "Greedy-LLM"].map(
+          (name, i) => [
+            name,
+            {
+              tests: Object.fromEntries(
+                TESTS.map((of) => [testKey(of, "sampled"), figures(-10 - i)]),
+              ),
+            },
+          ],
+        ),
+      ),
+    },
+  ),
+  ...productRows(),
+  record("similarity", "similarity", { seed: 1 }, similarity()),
+  record("vector-count", "vector-count", { seed: 1 }, vectors),
+  record("overhead", "overhead", { seed: 1 }, overhead),
+];
+
+function made(records: readonly JobRecord[]) {
+  const results = new VeloResults(records);
+  const claims: readonly ClaimResult[] = [
+    ...judgeClaims(results),
+    ...ownClaims(results),
+    ...constructionChecks(results),
+  ];
+  const command = "npm run reproduce -- velo";
+  const report = veloReport({ results, claims, command, run: "In no time." });
+  return { claims, report, files: renderReport(report) };
+}
+
+const RECORDS = all();
+const WHOLE = made(RECORDS);
+const pageOf = (name: string, { files } = WHOLE): string => files.get(`${name}.md`)!;
+const rowOf = (page: string, start: string): readonly string[] =>
+  page
+    .split("\n")
+    .find((line) => line.startsWith(`| ${start} |`))!
+    .split("|")
+    .map((cell) => cell.trim())
+    .slice(1, -1);
+
+describe("report of the reproduction", () => {
+  test("every experiment has its page", () => {
+    const pages = [...WHOLE.files.keys()].filter((name) => name.endsWith(".md"));
+    expect(pages.toSorted()).toEqual([
+      "README.md",
+      "ablations.md",
+      "claim-files.md",
+      "comparison.md",
+      "grid.md",
+      "models.md",
+      "overhead.md",
+      "product.md",
+      "servers.md",
+      "similarity.md",
+      "sizes.md",
+      "training.md",
+      "vectors.md",
+      "weights.md",
+    ]);
+  });
+
+  test("every link and picture leads to a page, a plot, a raw file or a file of the project", () => {
+    const raw = new Set(RECORDS.map(({ id }) => `raw/${id}.json`));
+    const links = [...WHOLE.files].flatMap(([name, text]) =>
+      [...text.matchAll(/\]\(([^)#]*)(?:#([^)]*))?\)/g)].map(([, path = "", anchor]) => ({
+        name,
+        path,
+        anchor,
+      })),
+    );
+    expect(links.length).toBeGreaterThan(100);
+    const isThere = (path: string) =>
+      WHOLE.files.has(path) ||
+      raw.has(path) ||
+      existsSync(join(ROOT, normalize(`${PLACE}/${path}`)));
+    expect(links.filter(({ path }) => !isThere(path))).toEqual([]);
+    const isIn = (page: string, anchor: string) =>
+      new RegExp(`<a id="${anchor}">|^## ${anchor}$`, "im").test(WHOLE.files.get(page) ?? "");
+    const anchored = links.filter(({ anchor }) => anchor !== undefined);
+    expect(anchored.length).toBeGreaterThan(10);
+    expect(anchored.filter(({ path, anchor }) => !isIn(path, anchor!))).toEqual([]);
+  });
+
+  test("every table and plot says how it was made, with its seeds and raw files", () => {
+    const shown = WHOLE.report.sections.flatMap(({ tables, plots }) => [...tables, ...plots]);
+    expect(shown.length).toBeGreaterThan(30);
+    for (const { provenance } of shown) {
+      const { raw, seeds, command, commit } = provenance;
+      expect(raw.length).toBeGreaterThan(0);
+      expect(new Set(raw).size).toBe(raw.length);
+      expect(seeds).toContain(1);
+      expect({ command, commit }).toEqual({
+        command: "npm run reproduce -- velo",
+        commit: "0a1b2c3",
+      });
+    }
+  });
+
+  test("nothing is written that is no figure", () => {
+    const wrong = /.{0,40}(?:NaN|undefined|Infinity|\[object|\bnull\b).{0,40}/;
+    const found = [...WHOLE.files].flatMap(([name, text]) => {
+      const match = wrong.exec(text);
+      return match === null ? [] : [`${name}: ${match[0]}`];
+    });
+    expect(found).toEqual([]);
+  });
+
+  test("the summary counts the claims, names those that differ, and says where DLRS stands", () => {
+    const readme = pageOf("README");
+    const count = (verdict: string) =>
+      WHOLE.claims.filter((claim) => claim.verdict === verdict).length;
+    const judged = count("agrees") + count("differs") + count("undecided");
+    expect(readme).toContain(
+      `Of ${judged} claims ${count("agrees")} agree, ${count("differs")} differ and ${count("undecided")} are undecided.`,
+    );
+    expect(readme).toContain(`All ${count("pass")} checks of what must hold by construction pass.`);
+    // V10 earns 1 less than L10 in both seeds: the claim that it earns more differs, without a doubt.
+    expect(readme).toContain(
+      "- S2b: The VP schedule earns more reward than the linear one. Published: above; measured: -1.00 (-1.00 to -1.00).",
+    );
+    // The oracle's -7.85 does not count.
+    expect(rowOf(readme, "similar requests, all servers").slice(2)).toEqual([
+      "1 of 4",
+      "DLRS-V10",
+      expect.stringMatching(/^-10\.85 /),
+      "1.00 (1.00 to 1.00)",
+    ]);
+  });
+
+  test("claims stand in groups: shapes, numbers, satisfaction against each baseline, by construction", () => {
+    const titles = [...pageOf("README").matchAll(/^### (.*)$/gm)].map(([, title]) => title);
+    expect(titles).toEqual([
+      "Shapes: orders and directions (S)",
+      "Numbers (N)",
+      "Satisfaction against each baseline (N9, N11, N14)",
+      "By construction (C)",
+    ]);
+    expect(WHOLE.claims.length).toBe(grouped(WHOLE.claims).length);
+  });
+
+  test("published numbers stand beside ours", () => {
+    // -14 and 0.1 or 0.2 more: -13.85 on average.
+    const cells = rowOf(pageOf("models"), "Qwen-72B");
+    expect(cells[1]).toBe("-12.55");
+    expect(cells[2]).toMatch(/^-13\.85 \(/);
+    expect(rowOf(pageOf("overhead"), "DLRS-L10").slice(3, 5)).toEqual(["26.2", "2.00"]);
+    expect(rowOf(pageOf("sizes"), "4500 samples, width 384")[1]).toBe("-0.81");
+  });
+
+  test("an ablation is compared with DLRS as published, seed by seed", () => {
+    const cells = rowOf(pageOf("ablations"), "gamma-0");
+    expect(cells.slice(3)).toEqual(["1.00 (1.00 to 1.00)", "1.00 (1.00 to 1.00)"]);
+    expect(pageOf("ablations")).toContain("raw/ablation-gamma-0-1.json");
+  });
+
+  test("what did not run is left out, down to nothing at all", () => {
+    const rules = made(runs("headline", "Greedy-0.1", -13));
+    expect([...rules.files.keys()].filter((name) => name.endsWith(".md"))).toEqual([
+      "README.md",
+      "claim-files.md",
+      "comparison.md",
+    ]);
+    expect(pageOf("README", rules)).not.toContain("place");
+    expect(made([]).report.sections).toEqual([]);
+    // DLRS has a second seed that the others do not have yet: it does not count.
+    const product = productRows().filter(
+      ({ id }) => id.endsWith("-1") || id === "product-workload-dlrs-2",
+    );
+    const results = new VeloResults(product);
+    const some = renderReport(
+      veloReport({ results, claims: [], command: "velo", run: "In no time." }),
+    );
+    expect(some.get("product.md")).toContain("(one seed)");
+    const unshipped = product.filter(({ id }) => !id.startsWith("product-workload-dlrs"));
+    expect(made(unshipped).files.get("product.md")).not.toContain("the product ships");
+  });
+
+  test("the table for a terminal has at most 160 columns and loses no word of a claim", () => {
+    const claims = grouped(WHOLE.claims);
+    const table = claimsTable(claims);
+    const widths = table.split("\n").map(({ length }) => length);
+    expect(Math.max(...widths)).toBeLessThanOrEqual(160);
+    for (const { claim } of claims)
+      for (const word of claim.split(" ")) expect(table).toContain(word);
+    expect(countsLine(claims)).toMatch(
+      /^\d+ claims: \d+ agree, \d+ differ, \d+ undecided; \d+ checks: all pass$/,
+    );
+    const failed = { ...claims.at(-1)!, verdict: "fail" as const };
+    expect(countsLine([failed])).toBe("0 claims: 0 agree, 0 differ, 0 undecided; 1 checks: 1 fail");
+  });
+});
