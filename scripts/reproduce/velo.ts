@@ -89,7 +89,7 @@ export async function reproduceVelo(
   const report = join(folder, "README.md");
   writeReport(folder, renderReport(veloReport({ results: found, claims: all, command, run })));
   if (json) {
-    const { commit } = records[0]!;
+    const commit = [...new Set(records.map((record) => record.commit))].toSorted().join(", ");
     const counts = countsOf(all);
     const jobsRun = { jobs: records.length, ran, wallSeconds, coreSeconds };
     const said = { command, commit, scale: scale.name, ...jobsRun, report, counts, claims, checks };

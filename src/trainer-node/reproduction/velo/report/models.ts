@@ -1,9 +1,9 @@
 // Other models behind the gateway.
-import { type Section, type Table } from "../../report/report.ts";
+import { type Cell, type Section, type Table } from "../../report/report.ts";
 import { slug } from "../experiments.ts";
 import { MODELS } from "../settings.ts";
 import { type Metric, type ReportParts } from "./parts.ts";
-import { PUBLISHED_MODELS } from "./published.ts";
+import { PUBLISHED_MODELS, asPrinted, percentPrinted } from "./published.ts";
 
 export function models(parts: ReportParts): readonly Section[] {
   const experiments = MODELS.map(({ name }) => `model-${slug(name)}`);
@@ -12,29 +12,19 @@ export function models(parts: ReportParts): readonly Section[] {
     title: "DLRS-L10 with other models, similar requests, nearest server",
     columns: [
       "model",
-      { title: "published reward", digits: 2 },
+      "",
       { title: "reward", digits: 2 },
-      { title: "published q", digits: 2 },
       { title: "satisfaction q", digits: 3 },
-      { title: "published delay, s", digits: 2 },
       { title: "delay, s", digits: 2 },
-      { title: "published direct calls, %", isPercent: true, digits: 0 },
-      { title: "direct calls, %", isPercent: true },
+      { title: "direct calls, %", isPercent: true, digits: 0 },
     ],
-    rows: MODELS.map(({ name }, i) => {
+    rows: MODELS.flatMap(({ name }, i): readonly (readonly Cell[])[] => {
       const { reward, q, d, direct } = PUBLISHED_MODELS[name];
       const of = (metric: Metric) =>
         parts.estimate("DLRS-L10", metric, { experiment: experiments[i]! });
       return [
-        name,
-        reward,
-        of("reward"),
-        q,
-        of("satisfaction"),
-        d,
-        of("delay"),
-        direct,
-        of("direct"),
+        [name, "published", ...asPrinted(reward, q, d), percentPrinted(direct)],
+        ["", "here", of("reward"), of("satisfaction"), of("delay"), of("direct")],
       ];
     }),
     provenance: parts.provenance(experiments.map((experiment) => [experiment, "DLRS-L10"])),

@@ -61,3 +61,9 @@ export const PUBLISHED_FORMS: Readonly<
   ES: { q: "-0.35 / -0.14", delay: "0.10 / 7.79 / 12.72", toAnswer: 0.63 },
   restated: { q: "-0.55 / -0.37", delay: "0.03 / 7.81 / 11.06", toAnswer: 0.64 },
 };
+
+/** With the paper's two digits, which a column of ours may have more of. */
+export const asPrinted = (...values: readonly number[]): readonly string[] =>
+  values.map((value) => value.toFixed(2));
+
+export const percentPrinted = (share: number): string => (100 * share).toFixed(0);

@@ -5,7 +5,7 @@ import { type Estimate } from "../../report/statistics.ts";
 import { type Which } from "../results.ts";
 import { OMEGAS, SERVER_COUNTS, TRAINING_SIZES, WIDE_SIZES } from "../settings.ts";
 import { type Metric, type ReportParts } from "./parts.ts";
-import { PUBLISHED_SIZES } from "./published.ts";
+import { PUBLISHED_SIZES, asPrinted, percentPrinted } from "./published.ts";
 
 const SWEPT = [
   "DLRS-L10",
@@ -72,19 +72,19 @@ const sizeExperiment = (samples: number): string =>
 export function sizes(parts: ReportParts): readonly Section[] {
   if (!parts.has("DLRS-L10", "size-1500")) return [];
   const rows = WIDE_SIZES.flatMap((samples) =>
-    (["", "-wide"] as const).map((suffix): Cell[] => {
+    (["", "-wide"] as const).flatMap((suffix): readonly (readonly Cell[])[] => {
       const experiment = `size-${samples}${suffix}`;
       const width = suffix === "" ? 256 : 384;
       const { q, d, direct } = PUBLISHED_SIZES[`${samples}/${width}`]!;
       const of = (metric: Metric) => parts.estimate("DLRS-L10", metric, { experiment });
       return [
-        `${samples} samples, width ${width}`,
-        q,
-        of("satisfaction"),
-        d,
-        of("delay"),
-        direct,
-        of("direct"),
+        [
+          `${samples} samples, width ${width}`,
+          "published",
+          ...asPrinted(q, d),
+          percentPrinted(direct),
+        ],
+        ["", "here", of("satisfaction"), of("delay"), of("direct")],
       ];
     }),
   );
@@ -102,11 +102,9 @@ export function sizes(parts: ReportParts): readonly Section[] {
           title: "DLRS-L10 by samples and width",
           columns: [
             "",
-            { title: "published q", digits: 2 },
+            "",
             { title: "satisfaction q", digits: 3 },
-            { title: "published delay, s", digits: 2 },
             { title: "delay, s", digits: 2 },
-            { title: "published direct calls, %", isPercent: true, digits: 0 },
             { title: "direct calls, %", isPercent: true },
           ],
           rows,
