@@ -19,7 +19,7 @@ export interface RunJobsOptions {
   ) => void;
 }
 
-export type WorkerReply =
+type WorkerReply =
   | { readonly id: string; readonly result: unknown; readonly seconds: number }
   | { readonly id: string; readonly error: string };
 

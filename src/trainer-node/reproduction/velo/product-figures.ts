@@ -33,7 +33,7 @@ export interface ProductFigures {
   readonly families: FamilySums;
 }
 
-export type FamilySums = Readonly<Record<string, readonly [requests: number, utility: number]>>;
+type FamilySums = Readonly<Record<string, readonly [requests: number, utility: number]>>;
 
 /** A player that may learn from what became of its choices; nobody does while figures are taken. */
 export type Chooser = Pick<Player, "actions" | "choose">;

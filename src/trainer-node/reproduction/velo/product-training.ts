@@ -51,7 +51,7 @@ export async function tryPasses(
 }
 
 /** Product training, with as many gradient steps whatever the head learns from them. */
-export function productConfig(network: NetworkConfig, size: ProductSize): TrainingConfig {
+function productConfig(network: NetworkConfig, size: ProductSize): TrainingConfig {
   const { samplesPerAgent, epochs, minibatchSize } = size;
   return {
     ...PRODUCT_TRAINING,

@@ -200,7 +200,7 @@ export const QUICK: Scale = {
 };
 
 /** 108 settings around the paper's: every combination. */
-export const GRID = {
+const GRID = {
   serveDistance: [0.4, 0.6, 0.8],
   wrongQuality: [-0.9, -1.2, -1.5],
   modelSeconds: [1.3, 7.7, 15],

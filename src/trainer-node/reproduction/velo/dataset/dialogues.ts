@@ -31,7 +31,7 @@ export interface DialogueItem {
   readonly answers: ReadonlyMap<string, string>;
 }
 
-export type LeftOut =
+type LeftOut =
   | "follow-up"
   | "deleted or refused"
   | "unfinished tree"
