@@ -139,6 +139,9 @@ function isManifest(value: unknown): value is Manifest {
     isHash(blob["sha256"]) &&
     isCount(blob["size"]) &&
     isHash(value["skeleton"]) &&
+    // Flat first: lists in lists of an unsigned file could nest deeper than a comparison has stack for.
+    isRecord(value["shapes"]) &&
+    Object.values(value["shapes"]).every((shape) => typeof shape === "string") &&
     canonicalJson(value["shapes"]) === canonicalJson(graphShapes(network)) &&
     isRecord(value["normaliser"]) &&
     Object.values(value["normaliser"]).every(Number.isFinite) &&

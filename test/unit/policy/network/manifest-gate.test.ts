@@ -3,6 +3,7 @@ import { type Bytes, equalBytes, fromAscii } from "../../../../src/policy/networ
 import { DEFAULT_NETWORK } from "../../../../src/policy/network/layout.ts";
 import {
   type Envelope,
+  MAX_MANIFEST_BYTES,
   type Manifest,
   canonicalBytes,
   canonicalJson,
@@ -446,6 +447,15 @@ describe("the publication gate", () => {
     const manifest: Record<string, unknown> = { ...release.manifest };
     change(manifest);
     const bytes = fromAscii(canonicalJson({ ...parsed(), manifest }));
+    expect(await verdict(bytes, release.model)).toBe("manifest-malformed");
+  });
+
+  it("refuses lists that nest deeper than its stack, before any signature", async () => {
+    const nested = "[".repeat(20_000) + "]".repeat(20_000);
+    const shapes = canonicalJson(release.manifest.shapes);
+    const text = canonicalJson({ manifest: release.manifest, signatures: [] });
+    const bytes = fromAscii(text.replace(shapes, nested));
+    expect(bytes.length).toBeLessThan(MAX_MANIFEST_BYTES);
     expect(await verdict(bytes, release.model)).toBe("manifest-malformed");
   });
 });
