@@ -1,5 +1,5 @@
-// Every setting of the reproduction of VELO / DLRS, fixed before the first training. Nothing here is tuned to the results:
-// what the paper says is taken, what it leaves open is set to what its tables imply or to an assumption that is named.
+// Every setting of the reproduction of VELO / DLRS, fixed before the run that is reported. What the paper says is taken, what it
+// leaves open is set to what its tables imply or to an assumption that is named.
 
 /** Raised when an experiment computes something else from the same parameters: stored results of before do not count. */
 export const REVISION = 1;
