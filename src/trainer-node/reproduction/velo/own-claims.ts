@@ -59,7 +59,10 @@ function guardClaims(rows: readonly ProductRow[], ids: readonly string[]): reado
   ];
 }
 
-/** One machine, one measurement: a bare figure, which decides nothing about other machines. */
+/**
+ * One machine, one measurement: a bare figure decides nothing about others. Only the bound on decisions has an interval, the
+ * middle and the slow end of single decisions.
+ */
 function overheadClaims(
   { decisions, steps, memory, transfer }: OverheadResult,
   id: string,
@@ -94,11 +97,12 @@ function overheadClaims(
     number,
     number,
   ];
-  const slowest = Math.max(...decisions.map(({ paper }) => 1000 * paper.p95));
+  const compiled = decisions.filter(({ runtime }) => runtime === "onnxruntime-node");
+  const slowest = Math.max(...compiled.map(({ paper }) => 1000 * paper.p95));
   return [
     bare(
       "S9",
-      "A decision takes at most 26 ms (95th percentile, any head, one chain or sixteen)",
+      "A decision takes at most 26 ms (95th percentile, ONNX Runtime, any head, one chain or sixteen)",
       "26 ms, aim 10 ms",
       `${slowest.toFixed(2)} ms`,
       slowest <= 26 ? "agrees" : "differs",
@@ -108,7 +112,7 @@ function overheadClaims(
       "Decision time: LRS < DLRS-V10, DLRS-L10",
       "24.1, 25.5, 26.2 ms",
       `${lrs.toFixed(2)}, ${v10.toFixed(2)}, ${dlrs.toFixed(2)} ms`,
-      lrs < Math.min(v10, dlrs) ? "agrees" : "differs",
+      "undecided",
     ),
     bare(
       "N19 step",
@@ -122,7 +126,7 @@ function overheadClaims(
       "Memory of training",
       "3021 MB, 421 MB on the GPU",
       `${(memory.peakBytes / 1e6).toFixed(0)} MB, no GPU`,
-      memory.peakBytes <= 3021e6 ? "agrees" : "differs",
+      "undecided",
     ),
     bare(
       "N19 experiences",
