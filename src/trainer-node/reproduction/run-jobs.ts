@@ -79,13 +79,18 @@ class Worker {
   readonly #process: ChildProcess;
 
   constructor(module: URL, given: readonly string[]) {
-    this.#process = fork(module, given, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    // Its standard output goes where errors go: what a command prints there may be JSON.
+    this.#process = fork(module, given, { stdio: ["ignore", 2, 2, "ipc"] });
+    // A process that has ended is told twice; with nobody listening the second time would end the parent.
+    this.#process.on("error", () => undefined);
   }
 
   run(job: Job): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const onExit = (code: number | null, signal: string | null) =>
         settle(() => reject(new Error(`job ${job.id}: its process ended (${signal ?? code})`)));
+      const onError = (error: Error) =>
+        settle(() => reject(new Error(`job ${job.id}: its process is gone (${error.message})`)));
       const onMessage = (message: unknown) => {
         const reply = message as WorkerReply;
         settle(() =>
@@ -96,10 +101,12 @@ class Worker {
       };
       const settle = (then: () => void) => {
         this.#process.off("exit", onExit);
+        this.#process.off("error", onError);
         this.#process.off("message", onMessage);
         then();
       };
       this.#process.once("exit", onExit);
+      this.#process.once("error", onError);
       this.#process.once("message", onMessage);
       this.#process.send(job);
     });

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { ResultsFolder } from "../../../../src/trainer-node/reproduction/results-folder.ts";
 import { runJobs } from "../../../../src/trainer-node/reproduction/run-jobs.ts";
@@ -60,6 +61,26 @@ test("a job that fails ends the run with its own error, and what was done before
   });
   await expect(failing).rejects.toThrow("no result");
   expect(results.ids()).toEqual(["good"]);
+});
+
+test("a worker that dies between two jobs fails the second one, not the program", async () => {
+  const results = folder();
+  const module = join(mkdtempSync(join(tmpdir(), "velo-worker-")), "worker.mjs");
+  writeFileSync(
+    module,
+    `process.on("message", ({ id }) => process.send({ id, result: 1 }, () => process.exit(3)));`,
+  );
+  const running = runJobs({
+    jobs: [job("a", 1), job("b", 2)],
+    folder: results,
+    worker: pathToFileURL(module),
+    workers: 1,
+    commit: "abc",
+    // Long enough for the process to be gone before the next job is sent.
+    onDone: () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200),
+  });
+  await expect(running).rejects.toThrow(/^job b: its process/);
+  expect(results.ids()).toEqual(["a"]);
 });
 
 test("a name that is no file name is refused, and so are two jobs of one name", async () => {
