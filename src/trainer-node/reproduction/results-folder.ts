@@ -1,7 +1,7 @@
 // One raw JSON file per job, so that a long reproduction can be interrupted at any time and goes on where it was, and so that
 // every figure of a report can be followed to the file it came from.
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** A piece of work whose result depends on nothing but `kind` and `params`. */
@@ -15,7 +15,7 @@ export interface Job {
 export interface JobRecord<R = unknown> extends Job {
   /** Of kind, params and `revision`: a changed setting or a changed experiment makes a job anew. */
   readonly key: string;
-  /** Commit of the working tree when the job ran; ends in "-dirty" when something was not committed. */
+  /** Commit of the working tree when the job ran; ends in "+changes" when something was not committed. */
   readonly commit: string;
   readonly seconds: number;
   readonly result: R;
@@ -56,11 +56,17 @@ export class ResultsFolder {
     }
   }
 
-  /** Whole or not at all: a file is written beside its place and then renamed. */
+  /** Whole or not at all: a file is written beside its place, where no other run writes, and then renamed. */
   write(record: JobRecord): void {
     const file = this.#fileOf(record.id);
-    writeFileSync(`${file}.part`, `${JSON.stringify(record)}\n`);
-    renameSync(`${file}.part`, file);
+    const draft = `${file}.${process.pid}.part`;
+    try {
+      writeFileSync(draft, `${JSON.stringify(record)}\n`);
+      renameSync(draft, file);
+    } catch (error) {
+      rmSync(draft, { force: true });
+      throw error;
+    }
   }
 
   /** Ids of all stored results, sorted, whatever settings they belong to. */

@@ -1,5 +1,5 @@
 // Trained weights between jobs: what the paper's settings taught is where the settings of the grid begin.
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type NetworkConfig,
@@ -21,13 +21,20 @@ export function writeWeights(
     return new Uint8Array(buffer, byteOffset, byteLength);
   });
   const file = join(folder, `${name}.bin`);
-  writeFileSync(`${file}.part`, Buffer.concat(parts));
-  renameSync(`${file}.part`, file);
+  // Another run in the same folder writes beside another name.
+  const draft = `${file}.${process.pid}.part`;
+  writeFileSync(draft, Buffer.concat(parts));
+  renameSync(draft, file);
 }
 
 /** Throws when the file is not there or belongs to another network. */
 export function readWeights(folder: string, name: string, network: NetworkConfig): Weights {
-  const bytes = readFileSync(join(folder, `${name}.bin`));
+  const file = join(folder, `${name}.bin`);
+  if (!existsSync(file))
+    throw new Error(
+      `${file} is missing: delete the result of the job that keeps it and run it first`,
+    );
+  const bytes = readFileSync(file);
   const weights = new Map<string, Float32Array>();
   let at = 0;
   for (const [key, dims] of parameterShapes(network)) {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -61,6 +61,19 @@ test("a job that fails ends the run with its own error, and what was done before
   });
   await expect(failing).rejects.toThrow("no result");
   expect(results.ids()).toEqual(["good"]);
+});
+
+test("two runs in one folder never write the same draft, and a draft that fails is taken away", () => {
+  const results = folder();
+  const record = { ...job("a", 1), key: "k", commit: "abc", seconds: 1, result: 1 };
+  // What another process is about to rename.
+  const other = join(results.path, "a.json.part");
+  writeFileSync(other, "other");
+  results.write(record);
+  expect(readFileSync(other, "utf8")).toBe("other");
+  mkdirSync(join(results.path, "b.json"));
+  expect(() => results.write({ ...record, id: "b" })).toThrow("b.json");
+  expect(readdirSync(results.path).toSorted()).toEqual(["a.json", "a.json.part", "b.json"]);
 });
 
 test("a worker that dies between two jobs fails the second one, not the program", async () => {
