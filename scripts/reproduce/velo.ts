@@ -1,5 +1,5 @@
 // npm run reproduce -- velo: runs what is not there yet, judges the claims, writes the report.
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { renderReport } from "../../src/trainer-node/reproduction/report/markdown-report.ts";
@@ -35,8 +35,12 @@ export async function reproduceVelo(
   });
   const { quick, only, json } = options;
   const workers = Number(options.workers);
-  if (!Number.isInteger(workers) || workers < 1)
-    refuse(`--workers ${options.workers} is no number of processes`, usage);
+  const most = 4 * availableParallelism();
+  if (!Number.isInteger(workers) || workers < 1 || workers > most)
+    refuse(`--workers ${options.workers} is no number of processes from 1 to ${most}`, usage);
+  const seed = Number(options.seed);
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    refuse(`--seed ${options.seed} is no whole number`, usage);
   if ((options.dataset === undefined) !== (options.upstream === undefined))
     refuse("--dataset and --upstream go together", usage);
   if (options.dataset !== undefined) {
@@ -46,13 +50,15 @@ export async function reproduceVelo(
       upstream: upstream!,
       quick,
       json,
-      seed: Number(options.seed),
+      seed,
     });
     return;
   }
 
   const scale = quick ? QUICK : FULL;
   const folder = pathOf(options.results ?? join(".velo/reproduce", quick ? "velo-quick" : "velo"));
+  const problem = folderProblem(folder);
+  if (problem !== null) refuse(problem, usage);
   const results = new ResultsFolder(join(folder, "raw"), REVISION);
   const weights = join(folder, "weights");
   const jobs = veloJobs(scale).filter(({ id }) => only === undefined || id.startsWith(only));
@@ -99,6 +105,19 @@ export async function reproduceVelo(
     console.log(`${countsLine(all)}\n${run}\nReport: ${report}`);
   }
   if (checks.some(({ verdict }) => verdict === "fail")) process.exitCode = 1;
+}
+
+/** A report takes the place of README.md and plots/: only in an empty folder, or in one that a run has made. */
+function folderProblem(folder: string): string | null {
+  try {
+    const names = readdirSync(folder);
+    return names.length === 0 || names.some((name) => name === "raw" || name === "weights")
+      ? null
+      : `--results ${folder} holds other things than results: name an empty folder`;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    return `--results: ${(error as Error).message}`;
+  }
 }
 
 /** In place of an earlier one: plots of experiments that are gone must not stay. */
