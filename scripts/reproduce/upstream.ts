@@ -1,4 +1,6 @@
 // --upstream NAME: who answers the questions of --dataset FILE. Answers that cost something are kept in a folder.
+import { createHash } from "node:crypto";
+import { join } from "node:path";
 import {
   cachedUpstream,
   type CachedUpstream,
@@ -48,7 +50,12 @@ export async function openUpstream(
     return { upstream, counts: null, close: () => Promise.resolve() };
   }
   if (name === "local") {
-    const server = await startModelServer({ answers: secondBest(items), scale: localScale });
+    const answers = secondBest(items);
+    const server = await startModelServer({ answers, scale: localScale });
+    // Another file, or another reply in it, is another model.
+    const basis = createHash("sha256")
+      .update(JSON.stringify([...answers]))
+      .digest("hex");
     const upstream = cachedUpstream(
       httpUpstream({
         url: server.url,
@@ -59,15 +66,16 @@ export async function openUpstream(
           describeDelays(DEFAULT_DELAYS, localScale),
         print,
       }),
-      folder,
+      join(folder, `local-${basis.slice(0, 12)}`),
     );
     return { upstream, counts: upstream.counts, close: () => server.stop() };
   }
-  const { url, model } = endpointOf(name);
+  const { url, host, model } = endpointOf(name);
   const apiKey = env["UPSTREAM_API_KEY"];
   const upstream = cachedUpstream(
     counting(httpUpstream({ url, model, apiKey, print }), print),
-    folder,
+    // Whose delays they are: two hosts may have a model of one name.
+    join(folder, host.replaceAll(/[^a-z0-9.-]/g, "_")),
   );
   return { upstream, counts: upstream.counts, close: () => Promise.resolve() };
 }
@@ -84,16 +92,25 @@ function counting(upstream: Upstream, print: (line: string) => void): Upstream {
   };
 }
 
-function endpointOf(name: string): { readonly url: string; readonly model: string } {
+function endpointOf(name: string): Record<"url" | "host" | "model", string> {
   const url = URL.canParse(name) ? new URL(name) : null;
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:"))
     throw new UpstreamError(`no upstream is called ${name}`);
   if (url.username !== "" || url.password !== "")
     throw new UpstreamError("a key belongs into UPSTREAM_API_KEY, not into the upstream's URL");
-  const model = decodeURIComponent(url.hash.slice(1));
+  const model = decoded(url.hash.slice(1));
   if (model === "") throw new UpstreamError(`${name} names no model`);
   url.hash = "";
-  return { url: url.href, model };
+  return { url: url.href, host: url.host, model };
+}
+
+/** A name with a per cent sign that encodes nothing is meant as it stands. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Knows a question also where notes follow it. */

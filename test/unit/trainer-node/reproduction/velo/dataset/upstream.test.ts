@@ -263,6 +263,30 @@ describe("--upstream", () => {
     await expect(openUpstream(name, { items: [], folder: newFolder() })).rejects.toThrow(message);
   });
 
+  test("local asks anew where the file has another answer", async () => {
+    const folder = newFolder();
+    const said: string[] = [];
+    for (const text of ["The wind.", "The sea."]) {
+      const changed = { ...item, answers: new Map([["second-reply", text]]) };
+      const open = await openUpstream("local", { items: [changed], folder, localScale: 1000 });
+      onTestFinished(() => open.close());
+      said.push((await open.upstream.answer(changed, "Why?")).text);
+    }
+    expect(said).toEqual(["The wind.", "The sea."]);
+  });
+
+  test("asks each endpoint itself, also where both call their model the same", async () => {
+    const folder = newFolder();
+    const said: string[] = [];
+    for (const text of ["One.", "Two."]) {
+      const { url } = await scripted([200, completion(text)]);
+      const { upstream } = await openUpstream(`${url}#m%`, { items: [], folder, env: {} });
+      expect(upstream.model).toBe("m%");
+      said.push((await upstream.answer(item, "Why?")).text);
+    }
+    expect(said).toEqual(["One.", "Two."]);
+  });
+
   test("takes an endpoint with its model, and the key from the environment", async () => {
     const { url, seen } = await scripted([200, completion("Hi.")]);
     const lines: string[] = [];
