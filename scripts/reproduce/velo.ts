@@ -27,22 +27,27 @@ export async function reproduceVelo(
     quick: { type: "boolean", default: false },
     results: { type: "string" },
     only: { type: "string" },
-    workers: { type: "string", default: String(availableParallelism()) },
+    workers: { type: "string" },
     dataset: { type: "string" },
     upstream: { type: "string" },
-    seed: { type: "string", default: "1" },
+    seed: { type: "string" },
     json: { type: "boolean", default: false },
   });
   const { quick, only, json } = options;
-  const workers = Number(options.workers);
+  const workers = Number(options.workers ?? availableParallelism());
   const most = 4 * availableParallelism();
   if (!Number.isInteger(workers) || workers < 1 || workers > most)
     refuse(`--workers ${options.workers} is no number of processes from 1 to ${most}`, usage);
-  const seed = Number(options.seed);
+  const seed = Number(options.seed ?? 1);
   if (!Number.isSafeInteger(seed) || seed < 0)
     refuse(`--seed ${options.seed} is no whole number`, usage);
   if ((options.dataset === undefined) !== (options.upstream === undefined))
     refuse("--dataset and --upstream go together", usage);
+  const others =
+    options.dataset === undefined ? (["seed"] as const) : (["results", "only", "workers"] as const);
+  const stray = others.find((name) => options[name] !== undefined);
+  if (stray !== undefined)
+    refuse(`--${stray} is no option ${stray === "seed" ? "without" : "with"} --dataset`, usage);
   if (options.dataset !== undefined) {
     const { dataset: file, upstream } = options;
     await reproduceDataset({
