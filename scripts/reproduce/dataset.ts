@@ -49,7 +49,11 @@ async function reproduce({
   json,
   seed,
 }: DatasetOptions): Promise<void> {
-  const { items } = await readDialogues(file);
+  const { items, leftOut } = await readDialogues(file);
+  const reasons = [...leftOut].map(([reason, count]) => `${count} ${reason}`);
+  console.error(
+    `${items.length} dialogues${reasons.length === 0 ? "" : `, left out: ${reasons.join(", ")}`}`,
+  );
   const folder = join(".velo/reproduce", "answers");
   const opened = await openUpstream(name, { items, folder });
   try {
