@@ -1,6 +1,7 @@
 // Fig. 6 and the question side of Table III: how far wordings of one request lie from each other, and from other requests,
 // in the embedding space that the gateway ships. The paper shows a similarity matrix of eight requests and paraphrases.
 import { builtInEmbed } from "../../built-in-embedder.ts";
+import { meanOf } from "../../intervals.ts";
 
 export const REQUESTS: readonly (readonly [request: string, paraphrase: string])[] = [
   ["How do I remove a wine stain from a carpet?", "What gets red wine out of carpet?"],
@@ -58,9 +59,6 @@ export function similarity(): SimilarityResult {
     })),
   };
 }
-
-const meanOf = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** sqrt(2 - 2 cos) of unit vectors. */
 function distanceOf(a: Float32Array, b: Float32Array): number {
