@@ -20,7 +20,7 @@ export interface RunJobsOptions {
 }
 
 type WorkerReply =
-  | { readonly id: string; readonly result: unknown; readonly seconds: number }
+  | { readonly id: string; readonly result: unknown }
   | { readonly id: string; readonly error: string };
 
 /** All records, in the order of `jobs`. Throws the first job's error after the others under way have ended. */
@@ -121,10 +121,9 @@ class Worker {
 export function answerJobs(run: (job: Job) => Promise<unknown>): void {
   process.on("message", (message) => {
     const job = message as Job;
-    const started = performance.now();
     const reply = (part: object) => void process.send?.({ id: job.id, ...part });
     run(job).then(
-      (result) => reply({ result, seconds: (performance.now() - started) / 1000 }),
+      (result) => reply({ result }),
       (error: unknown) =>
         reply({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
     );
