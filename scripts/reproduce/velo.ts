@@ -6,13 +6,14 @@ import { renderReport } from "../../src/trainer-node/reproduction/report/markdow
 import { ResultsFolder } from "../../src/trainer-node/reproduction/results-folder.ts";
 import { runJobs } from "../../src/trainer-node/reproduction/run-jobs.ts";
 import { constructionChecks } from "../../src/trainer-node/reproduction/velo/checks.ts";
-import { veloJobs } from "../../src/trainer-node/reproduction/velo/experiments.ts";
+import { type RunParams, veloJobs } from "../../src/trainer-node/reproduction/velo/experiments.ts";
 import { judgeClaims } from "../../src/trainer-node/reproduction/velo/judge.ts";
 import { ownClaims } from "../../src/trainer-node/reproduction/velo/own-claims.ts";
 import { grouped } from "../../src/trainer-node/reproduction/velo/report/summary.ts";
 import { VeloResults } from "../../src/trainer-node/reproduction/velo/results.ts";
 import { FULL, QUICK, REVISION } from "../../src/trainer-node/reproduction/velo/settings.ts";
 import { veloReport } from "../../src/trainer-node/reproduction/velo/velo-report.ts";
+import { hasWeights } from "../../src/trainer-node/reproduction/velo/weights.ts";
 import { readFlags, refuse } from "../local/flags.ts";
 import { currentCommit, progressBar } from "../replay/progress.ts";
 import { claimsTable, countsLine, countsOf } from "./claims-table.ts";
@@ -66,8 +67,10 @@ export async function reproduceVelo(
   if (problem !== null) refuse(problem, usage);
   const results = new ResultsFolder(join(folder, "raw"), REVISION);
   const weights = join(folder, "weights");
+  if (only === "") refuse("--only needs the beginning of a job's name", usage);
   const jobs = veloJobs(scale).filter(({ id }) => only === undefined || id.startsWith(only));
   if (jobs.length === 0) refuse(`no job begins with ${only}`, usage);
+  const isGridDone = jobs.every((job) => job.kind !== "grid" || results.read(job) !== null);
   const bar = progressBar("velo ", 1);
   const started = performance.now();
   let ran = 0;
@@ -78,6 +81,11 @@ export async function reproduceVelo(
     workerArguments: [weights],
     workers,
     commit: currentCommit(),
+    // The grid begins with what these have left: without it they are run again.
+    isUsable: ({ params }) => {
+      const { keepWeights } = params as Partial<RunParams>;
+      return keepWeights === undefined || isGridDone || hasWeights(weights, keepWeights);
+    },
     onDone: ({ id, seconds }, { done, of, wasStored }) => {
       if (!wasStored) ran++;
       if (bar !== undefined) bar(done, of);

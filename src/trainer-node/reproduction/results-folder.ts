@@ -10,6 +10,8 @@ export interface Job {
   readonly id: string;
   readonly kind: string;
   readonly params: unknown;
+  /** Jobs whose weights it begins with; no part of its result's key. */
+  readonly needs?: readonly string[];
 }
 
 export interface JobRecord<R = unknown> extends Job {

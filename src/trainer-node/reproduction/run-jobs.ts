@@ -12,6 +12,8 @@ export interface RunJobsOptions {
   readonly inProcess?: (job: Job) => Promise<unknown>;
   readonly workers: number;
   readonly commit: string;
+  /** Whether a stored result will do: what it left beside its record may be gone. */
+  readonly isUsable?: (job: Job) => boolean;
   /** Hears of every job when it is done or was found done. */
   readonly onDone?: (
     record: JobRecord,
@@ -33,6 +35,7 @@ export async function runJobs(options: RunJobsOptions): Promise<readonly JobReco
     inProcess,
     workers,
     commit,
+    isUsable = () => true,
     onDone,
   } = options;
   const ids = new Set(jobs.map(({ id }) => id));
@@ -45,24 +48,41 @@ export async function runJobs(options: RunJobsOptions): Promise<readonly JobReco
   const waiting: Job[] = [];
   for (const job of jobs) {
     const stored = folder.read(job);
-    if (stored === null) waiting.push(job);
+    if (stored === null || !isUsable(job)) waiting.push(job);
     else done(stored, true);
   }
   const failures: Error[] = [];
+  const underWay = new Set<Promise<unknown>>();
+  /** The first job that waits for no other; null when none is left. */
+  const next = async (): Promise<Job | null> => {
+    while (failures.length === 0 && waiting.length > 0) {
+      const at = waiting.findIndex(({ needs = [] }) =>
+        needs.every((id) => records.has(id) || !ids.has(id)),
+      );
+      if (at !== -1) return waiting.splice(at, 1)[0]!;
+      if (underWay.size === 0) throw new Error(`${waiting[0]!.id} waits for what never comes`);
+      await Promise.race(underWay);
+    }
+    return null;
+  };
+  const runOne = async (job: Job, process: Worker | null): Promise<void> => {
+    const started = performance.now();
+    const result = process === null ? await inProcess!(job) : await process.run(job);
+    const seconds = Math.round(performance.now() - started) / 1000;
+    const { id, kind, params } = job;
+    const record = { id, kind, params, key: folder.keyOf(job), commit, seconds, result };
+    folder.write(record);
+    done(record, false);
+  };
   const lane = async () => {
     const process = worker === null ? null : new Worker(worker, workerArguments);
     try {
-      for (
-        let job = waiting.shift();
-        job !== undefined && failures.length === 0;
-        job = waiting.shift()
-      ) {
-        const started = performance.now();
-        const result = process === null ? await inProcess!(job) : await process.run(job);
-        const seconds = Math.round(performance.now() - started) / 1000;
-        const record = { ...job, key: folder.keyOf(job), commit, seconds, result };
-        folder.write(record);
-        done(record, false);
+      for (let job = await next(); job !== null; job = await next()) {
+        const whole = runOne(job, process);
+        // Others wait for its record, not only for its end.
+        const settled = whole.catch(() => undefined).finally(() => underWay.delete(settled));
+        underWay.add(settled);
+        await whole;
       }
     } catch (error) {
       failures.push(error as Error);

@@ -230,6 +230,7 @@ export function veloJobs(scale: Scale): readonly Job[] {
       jobs.push({
         id: `grid-${String(index).padStart(3, "0")}`,
         kind: "grid",
+        needs: GRID_LEARNED.map((name) => `headline-${slug(name)}-1`),
         params: {
           index,
           world,

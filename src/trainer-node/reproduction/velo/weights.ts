@@ -27,6 +27,9 @@ export function writeWeights(
   renameSync(draft, file);
 }
 
+export const hasWeights = (folder: string, name: string): boolean =>
+  existsSync(join(folder, `${name}.bin`));
+
 /** Throws when the file is not there or belongs to another network. */
 export function readWeights(folder: string, name: string, network: NetworkConfig): Weights {
   const file = join(folder, `${name}.bin`);

@@ -101,3 +101,37 @@ test("a name that is no file name is refused, and so are two jobs of one name", 
   await expect(run(results, [job("../a", 1)])).rejects.toThrow(RangeError);
   await expect(run(results, [job("a", 1), job("a", 2)])).rejects.toThrow("same id");
 });
+
+test("a job waits for the one whose weights it begins with, whoever comes first in the list", async () => {
+  const ran: string[] = [];
+  const later = { ...job("later", 1), needs: ["first"] };
+  await runJobs({
+    jobs: [later, job("first", 2)],
+    folder: folder(),
+    worker: null,
+    inProcess: async ({ id }) => {
+      await Promise.resolve();
+      ran.push(id);
+      return id;
+    },
+    workers: 2,
+    commit: "abc",
+  });
+  expect(ran).toEqual(["first", "later"]);
+});
+
+test("a stored result whose weights are gone is made again", async () => {
+  const results = folder();
+  const ran: string[] = [];
+  await run(results, [job("a", 1)], ran);
+  await runJobs({
+    jobs: [job("a", 1)],
+    folder: results,
+    worker: null,
+    inProcess: async ({ id }) => ran.push(id),
+    workers: 1,
+    commit: "abc",
+    isUsable: () => false,
+  });
+  expect(ran).toEqual(["a", "a"]);
+});

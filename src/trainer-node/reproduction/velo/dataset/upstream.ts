@@ -74,7 +74,7 @@ export function httpUpstream({
   pausesMs = [1_000, 5_000],
   print = console.error,
 }: HttpUpstreamOptions): Upstream {
-  const endpoint = `${url.replace(/\/+$/, "")}/chat/completions`;
+  const endpoint = endpointOf(url);
   const ask = async (prompt: string): Promise<UpstreamAnswer> => {
     const started = performance.now();
     const response = await fetch(endpoint, {
@@ -125,7 +125,7 @@ class Refusal extends Error {
   readonly status: number;
 
   constructor(status: number, body: string) {
-    super(`status ${status}, ${body.slice(0, 200)}`);
+    super(`status ${status}, ${printable(body)}`);
     this.status = status;
   }
 }
@@ -144,15 +144,25 @@ function completionOf(body: string): Pick<UpstreamAnswer, "text" | "tokens"> {
   try {
     value = JSON.parse(body);
   } catch {
-    throw new Error(`the body is not JSON: ${body.slice(0, 200)}`);
+    throw new Error(`the body is not JSON: ${printable(body)}`);
   }
   const choices: unknown = isRecord(value) ? value["choices"] : undefined;
   const choice: unknown = Array.isArray(choices) ? choices[0] : undefined;
   const message = isRecord(choice) ? choice["message"] : undefined;
   const text = isRecord(message) ? message["content"] : undefined;
   if (typeof text !== "string" || text.trim() === "")
-    throw new Error(`no text in the answer: ${body.slice(0, 200)}`);
+    throw new Error(`no text in the answer: ${printable(body)}`);
   const usage = isRecord(value) && isRecord(value["usage"]) ? value["usage"] : {};
   const tokens = usage["completion_tokens"];
   return { text, tokens: typeof tokens === "number" && tokens > 0 ? tokens : null };
 }
+
+/** A query stays behind the path. Throws TypeError for what is no address. */
+function endpointOf(url: string): string {
+  const endpoint = new URL(url);
+  endpoint.pathname = `${endpoint.pathname.replace(/\/+$/, "")}/chat/completions`;
+  return endpoint.href;
+}
+
+/** The beginning of a stranger's text, without what would move a terminal's cursor. */
+const printable = (text: string): string => text.slice(0, 200).replaceAll(/\p{Cc}+/gu, " ");
