@@ -52,18 +52,27 @@ export async function runJobs(options: RunJobsOptions): Promise<readonly JobReco
     else done(stored, true);
   }
   const failures: Error[] = [];
-  const underWay = new Set<Promise<unknown>>();
-  /** The first job that waits for no other; null when none is left. */
+  let underWay = 0;
+  let sleepers: (() => void)[] = [];
+  /** The first job that waits for no other, which is under way from now on; null when none is left. */
   const next = async (): Promise<Job | null> => {
     while (failures.length === 0 && waiting.length > 0) {
       const at = waiting.findIndex(({ needs = [] }) =>
         needs.every((id) => records.has(id) || !ids.has(id)),
       );
-      if (at !== -1) return waiting.splice(at, 1)[0]!;
-      if (underWay.size === 0) throw new Error(`${waiting[0]!.id} waits for what never comes`);
-      await Promise.race(underWay);
+      if (at !== -1) {
+        underWay++;
+        return waiting.splice(at, 1)[0]!;
+      }
+      if (underWay === 0) throw new Error(`${waiting[0]!.id} waits for what never comes`);
+      await new Promise<void>((resolve) => sleepers.push(resolve));
     }
     return null;
+  };
+  const ended = (): void => {
+    underWay--;
+    for (const wake of sleepers) wake();
+    sleepers = [];
   };
   const runOne = async (job: Job, process: Worker | null): Promise<void> => {
     const started = performance.now();
@@ -78,11 +87,12 @@ export async function runJobs(options: RunJobsOptions): Promise<readonly JobReco
     const process = worker === null ? null : new Worker(worker, workerArguments);
     try {
       for (let job = await next(); job !== null; job = await next()) {
-        const whole = runOne(job, process);
-        // Others wait for its record, not only for its end.
-        const settled = whole.catch(() => undefined).finally(() => underWay.delete(settled));
-        underWay.add(settled);
-        await whole;
+        try {
+          await runOne(job, process);
+        } catch (error) {
+          failures.push(error as Error);
+        }
+        ended();
       }
     } catch (error) {
       failures.push(error as Error);
