@@ -46,9 +46,7 @@ const overNetworks = (
   metric: Metric,
   where: Where = {},
 ): number =>
-  meanOf(
-    NETWORK_NAMES.map((network) => seed.figures(algorithm, { ...where, network })[metric]),
-  );
+  meanOf(NETWORK_NAMES.map((network) => seed.figures(algorithm, { ...where, network })[metric]));
 
 /** Of all models and both networks. */
 const overAll = (seed: SeedView, algorithm: string, metric: Metric): number =>
@@ -258,7 +256,8 @@ export const CLAIMS: readonly Claim[] = [
   // --- ours
   {
     id: "O1",
-    claim: "Least predicted completion, which learns nothing, satisfies as many deadlines as PerLLM, within 2 points",
+    claim:
+      "Least predicted completion, which learns nothing, satisfies as many deadlines as PerLLM, within 2 points",
     source: "ours",
     published: "",
     expectation: around(0, 0.02),
@@ -314,7 +313,8 @@ export const CLAIMS: readonly Claim[] = [
   ]),
   {
     id: "O6",
-    claim: "With the printed sign, which rewards violations, PerLLM satisfies fewer deadlines (throttled)",
+    claim:
+      "With the printed sign, which rewards violations, PerLLM satisfies fewer deadlines (throttled)",
     source: "Eq. 6",
     published: "+theta P",
     expectation: greater(),

@@ -114,7 +114,19 @@ export const swingOf = (network: Network): WorldSettings["swing"] => ({
 /** Joules of a request with a reward of -1: about that of an edge on which nothing waits. */
 export const REFERENCE_JOULES = 20;
 /** PerLLM's parameters (5 % safety margin, discounted counts). */
-export const PERLLM = { lambda: 1, delta: 0.3, theta: 1, margin: 0.05, discount: 0.995 } as const;
+export const PERLLM = {
+  slackWeight: 1,
+  exploration: 0.3,
+  penalty: 1,
+  margin: 0.05,
+  discount: 0.995,
+} as const;
+/**
+ * What its constraints C2 and C3 count. A server has as many places to wait as slots; a link is used by what is to be sent
+ * until the deadline. The classes are four of deadlines and three of prompt lengths, about as many requests in each.
+ */
+export const CAPACITY = { placesPerSlot: 2 } as const;
+export const CLASS_EDGES = { deadline: [3, 4, 5], prompt: [350, 550] } as const;
 /** Weight of the newest measurement in what schedulers that measure know of inference times and link rates. */
 export const PREDICTOR_WEIGHT = 0.1;
 
