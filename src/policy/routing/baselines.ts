@@ -2,7 +2,7 @@
 import { type Constraints, type Option } from "./prediction.ts";
 import { Random } from "../random.ts";
 import { type Selector, selectorOf } from "./selector.ts";
-import { entriesOf, isQuantity, isRecord } from "./state.ts";
+import { entriesOf, isQuantity, isRecord, isShare } from "./state.ts";
 
 /** In the order of configuration; servers that it does not name come last. */
 export function fixedOrder(ids: readonly string[], constraints: Constraints = {}): Selector {
@@ -72,7 +72,7 @@ export function bestSingle(constraints: Constraints = {}): Selector {
     constraints,
     scores: (_, options) => options.map(({ backend }) => qualities.get(backend.id)?.mean ?? NaN),
     observe: ({ backend, quality }) => {
-      if (!isQuantity(quality)) return;
+      if (!isShare(quality)) return;
       const { mean, count } = qualities.get(backend) ?? { mean: 0, count: 0 };
       qualities.set(backend, { mean: mean + (quality - mean) / (count + 1), count: count + 1 });
     },
@@ -100,11 +100,11 @@ export const greedyScore = (
 /** NaN where nothing predicts it. */
 const qualityOf = ({ estimate }: Option): number => {
   const quality = estimate?.quality;
-  return isQuantity(quality) ? quality : NaN;
+  return isShare(quality) ? quality : NaN;
 };
 
 const isFast = ({ seconds, estimate }: Option, limit: number): boolean =>
   estimate !== null && seconds <= limit * estimate.outputTokens;
 
 const isMeanQuality = (value: unknown): value is MeanQuality =>
-  isRecord(value) && isQuantity(value["mean"]) && isQuantity(value["count"]);
+  isRecord(value) && isShare(value["mean"]) && isQuantity(value["count"]);

@@ -1,7 +1,13 @@
 // Constraint-satisfying UCB (PerLLM, arXiv 2405.14636, Algorithm 1), semi-bandit form: an arm is a service class k at a
 // server j, and the constraints are a filter, so that what is learned only ever chooses among servers that keep them.
-import { type Outcome, type Selector, selectorOf } from "./selector.ts";
-import { type Option } from "./prediction.ts";
+import { type Constraints, type Option, optionsFor } from "./prediction.ts";
+import {
+  type Backend,
+  type Outcome,
+  type RoutingRequest,
+  type Selector,
+  selectorOf,
+} from "./selector.ts";
 import { entriesOf, isFiniteNumber, isQuantity, isRecord } from "./state.ts";
 
 export interface CsUcbOptions {
@@ -15,6 +21,11 @@ export interface CsUcbOptions {
   readonly margin?: number;
   /** What an arm's count keeps from one decision to the next; 1: servers never change. */
   readonly discount?: number;
+  /**
+   * L counts for at least this. With 1, as published, a server whose means are worse by more than delta sqrt(ln t) is not
+   * tried again until others break a constraint, however long ago that was; below 1, what fades is tried again.
+   */
+  readonly leastCount?: number;
   /** E_ref: cost of a usual request, in the unit of the outcomes. */
   readonly referenceCost: number;
   /** alpha x beta of the regret (PerLLM Eq. 5). */
@@ -25,6 +36,8 @@ export interface CsUcbOptions {
 
 /** More room than this is worth nothing more. */
 const MOST_SLACK = 0.7;
+/** One measurement of any size must not make a mean infinite. */
+const MOST = 1e6;
 /** Arms of servers that are long gone make room. */
 const MAX_ARMS = 2_000;
 
@@ -76,12 +89,14 @@ export function csUcb(options: CsUcbOptions): CsUcb {
     penalty = 1,
     margin = 0.05,
     discount = 0.995,
+    leastCount = 1,
     referenceCost,
     regretFactor = 1,
     caution = 0,
   } = options;
   if (!(referenceCost > 0)) throw new RangeError(`referenceCost is ${referenceCost}, not above 0`);
   if (!(discount > 0 && discount <= 1)) throw new RangeError(`discount is ${discount}`);
+  if (!(leastCount > 0)) throw new RangeError(`leastCount is ${leastCount}, not above 0`);
   let decisions = 0;
   let outcomes = 0;
   let regret = 0;
@@ -98,7 +113,7 @@ export function csUcb(options: CsUcbOptions): CsUcb {
     if (arm === null) return Infinity;
     return (
       arm.reward +
-      exploration * Math.sqrt(Math.log(Math.max(1, decisions)) / Math.max(1, arm.count)) +
+      exploration * Math.sqrt(Math.log(Math.max(1, decisions)) / Math.max(leastCount, arm.count)) +
       slackWeight * Math.min(satisfaction, MOST_SLACK) -
       penalty * arm.violation
     );
@@ -152,6 +167,29 @@ export function csUcb(options: CsUcbOptions): CsUcb {
   return { ...selector, regret: () => regret, arm: reading, absorb };
 }
 
+/**
+ * The requests that wait for a server, the one with the least slack D_deadline - min_j D_j first; those without a deadline
+ * come last. To be assigned in this order, each with the places that the ones before it took.
+ */
+export function tightestFirst(
+  requests: readonly RoutingRequest[],
+  backends: readonly Backend[],
+  constraints: Constraints = {},
+): readonly RoutingRequest[] {
+  return requests
+    .map((request) => {
+      const seconds = optionsFor(request, backends, constraints).map((option) => option.seconds);
+      const soonest = Math.min(...seconds);
+      const { deadlineSeconds } = request;
+      const isFree = deadlineSeconds === null || deadlineSeconds === Infinity;
+      // Without a server that is measured all the time left is slack, as for everyone else then.
+      const slack = isFree ? Infinity : deadlineSeconds - (soonest === Infinity ? 0 : soonest);
+      return { request, slack };
+    })
+    .toSorted((a, b) => (a.slack === b.slack ? 0 : a.slack - b.slack))
+    .map(({ request }) => request);
+}
+
 interface Measured {
   readonly reward: number;
   readonly violation: number;
@@ -167,12 +205,13 @@ function measuredOf(
 ): Measured | null {
   if (!isQuantity(seconds) || !isQuantity(cost)) return null;
   // When the deadline had passed before the decision, no server is to blame.
-  const isBound = deadlineSeconds !== null && deadlineSeconds > 0;
+  const isBound = deadlineSeconds !== null && deadlineSeconds > 0 && deadlineSeconds < Infinity;
   const late = isBound ? Math.max(0, (seconds - deadlineSeconds) / deadlineSeconds) : 0;
-  const reward = -cost / referenceCost;
+  const violation = Math.min(MOST, late);
+  const reward = -Math.min(MOST, cost / referenceCost);
   return succeeded
-    ? { reward, violation: late }
-    : { reward: Math.min(-1, reward), violation: Math.max(1, late) };
+    ? { reward, violation }
+    : { reward: Math.min(-1, reward), violation: Math.max(1, violation) };
 }
 
 /** L += 1; R += (r - R) / L; P += (violation - P) / L, with the discounted L. */

@@ -25,6 +25,9 @@ const PRIOR_WEIGHT = 2;
 /** Least weight of the newest outcome: a server that changes its speed is believed after some twenty calls. */
 const LEAST_STEP = 0.05;
 
+/** Longer than any call. */
+const MOST_SECONDS = 1e6;
+
 /** Bounded: the server not heard of for longest is forgotten. */
 export class Measurements {
   readonly #priors: Readonly<Record<string, Prior>>;
@@ -96,7 +99,7 @@ const guess = (mean: number): Moments => ({ mean, variance: 0, weight: PRIOR_WEI
 
 /** step = max(0.05, 1 / (n + 1)); mean += step d; variance = (1 - step)(variance + step d^2). Nonsense changes nothing. */
 function after(before: Moments | null, value: number | null): Moments | null {
-  if (!isQuantity(value)) return before;
+  if (!isQuantity(value) || value > MOST_SECONDS) return before;
   if (before === null) return { mean: value, variance: 0, weight: 1 };
   const step = Math.max(LEAST_STEP, 1 / (before.weight + 1));
   const difference = value - before.mean;

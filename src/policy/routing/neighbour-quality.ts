@@ -1,7 +1,7 @@
 // What a server's answers to similar requests were worth: k nearest neighbours over the embeddings, in bounded memory.
 import { type Constraints } from "./prediction.ts";
 import { type Selector, selectorOf } from "./selector.ts";
-import { entriesOf, isQuantity, isRecord } from "./state.ts";
+import { entriesOf, isRecord, isShare } from "./state.ts";
 
 interface Judged {
   /** The embedding in whole numbers of [-127, 127]: a direction needs no more, and a quarter of the memory. */
@@ -30,7 +30,7 @@ export class NeighbourQuality {
 
   /** Judgements of one request at several servers belong together by its id. Embeddings that are no direction are ignored. */
   add(requestId: string, embedding: Float32Array, backend: string, quality: number): void {
-    if (!isQuantity(quality)) return;
+    if (!isShare(quality)) return;
     const judged = this.#judged.get(requestId) ?? judgedOf(embedding);
     if (judged === null) return;
     judged.qualities.set(backend, quality);
@@ -80,7 +80,7 @@ export class NeighbourQuality {
     const judged = new Map<string, Judged>();
     for (const [id, { direction, qualities }] of stored) {
       const restored = judgedFrom(Int8Array.from(direction));
-      const known = entriesOf(qualities, isQuantity);
+      const known = entriesOf(qualities, isShare);
       if (restored === null || known === null) return false;
       judged.set(id, { ...restored, qualities: known });
     }

@@ -8,6 +8,9 @@ export const isFiniteNumber = (value: unknown): value is number => Number.isFini
 /** A finite number of at least 0. */
 export const isQuantity = (value: unknown): value is number => isFiniteNumber(value) && value >= 0;
 
+/** A quality or a probability. */
+export const isShare = (value: unknown): value is number => isQuantity(value) && value <= 1;
+
 /** A map from its stored `[key, value]` pairs, or null where one of them is something else. */
 export function entriesOf<T>(
   state: unknown,

@@ -2,7 +2,7 @@
 // requests drain, and the longer it is, the less the price counts (drift plus penalty, as in MESS+, arXiv 2505.19947).
 import { type Constraints, type Option } from "./prediction.ts";
 import { type Selector, selectorOf } from "./selector.ts";
-import { isQuantity } from "./state.ts";
+import { isQuantity, isShare } from "./state.ts";
 
 export interface VirtualQueueOptions extends Constraints {
   /** alpha: share of the requests to be satisfied, [0, 1]. */
@@ -39,13 +39,14 @@ export function virtualQueue(options: VirtualQueueOptions): VirtualQueue {
     constraints,
     scores: (_, candidates) =>
       candidates.map((option) => {
-        const satisfied = option.estimate?.quality ?? NaN;
+        const quality = option.estimate?.quality;
+        const satisfied = isShare(quality) ? quality : NaN;
         return -queueScore(queue, costWeight, { cost: costOf(option), satisfied });
       }),
     observe: ({ quality, succeeded }) => {
       // Whoever got no answer is not satisfied.
       const satisfied = succeeded ? quality : 0;
-      if (isQuantity(satisfied)) queue = queueAfter(queue, target, satisfied);
+      if (isShare(satisfied)) queue = queueAfter(queue, target, satisfied);
     },
     snapshot: () => queue,
     restore: (state) => {
