@@ -46,6 +46,11 @@ describe("the index", () => {
     // Both 0.7 and more: a tie, which the sooner one wins, whatever its id
     expect(alike().choose(within({ a: 3, b: 2.9 }), servers).backend).toBe("b");
     expect(alike().choose(within({ a: 2, b: 2 }), servers).backend).toBe("a");
+    // More room than that does not make up for 0.01 of cost: R_a = -0.99 and f 0.7, R_b = -1 and f 0.9
+    const dear = plain();
+    dear.observe(outcome({ backend: "a", cost: 9.9 }));
+    dear.observe(outcome({ backend: "b", cost: 10 }));
+    expect(dear.choose(within({ a: 3, b: 1 }), servers).backend).toBe("a");
     // 0.1 more of room against 0.1 x 10 less of cost
     const cheaper = alike();
     cheaper.observe(outcome({ backend: "a", cost: 7 }));

@@ -40,7 +40,8 @@ describe("measurements", () => {
     const measured = new Measurements();
     measured.observe(call(1.5));
     for (let i = 0; i < 2; i++)
-      measured.observe(outcome({ succeeded: false, seconds: 0.01, outputTokens: 0 }));
+      measured.observe(outcome({ succeeded: false, seconds: 0.01, firstTokenSeconds: 0.01 }));
+    expect(measured.of("a").firstTokenSeconds!.mean).toBe(0.5);
     expect(measured.of("a").secondsPerToken!.mean).toBeCloseTo(0.01, 12);
     // 1 - 0.95^2
     expect(measured.of("a").failureShare).toBeCloseTo(0.0975, 12);
