@@ -60,7 +60,7 @@ interface State {
 }
 
 /** One arm at the present decision. */
-export interface ArmReading {
+interface ArmReading {
   readonly count: number;
   readonly reward: number;
   readonly violation: number;

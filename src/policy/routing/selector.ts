@@ -157,7 +157,7 @@ export interface Rule {
   readonly restore?: (state: unknown) => boolean;
 }
 
-export const NO_BACKEND: Choice = {
+const NO_BACKEND: Choice = {
   backend: null,
   predictedSeconds: Infinity,
   predictedUsd: Infinity,

@@ -8,7 +8,7 @@ export interface ClassEdges {
 }
 
 /** 4 x 3 classes for people who wait: at once, soon, in a while, whenever. */
-export const DEFAULT_EDGES: ClassEdges = { deadline: [2, 5, 15], prompt: [128, 1_024] };
+const DEFAULT_EDGES: ClassEdges = { deadline: [2, 5, 15], prompt: [128, 1_024] };
 
 /** 4 x 3 classes for deadlines uniform in [2, 6] s, a quarter each. */
 export const PERLLM_EDGES: ClassEdges = { deadline: [3, 4, 5], prompt: [128, 1_024] };
