@@ -1,6 +1,6 @@
 // Requests that a server treats alike: deadline and prompt length, in bins (PerLLM's service classes k).
 
-export interface ClassEdges {
+interface ClassEdges {
   /** Seconds, ascending. */
   readonly deadline: readonly number[];
   /** Tokens, ascending. */
@@ -9,9 +9,6 @@ export interface ClassEdges {
 
 /** 4 x 3 classes for people who wait: at once, soon, in a while, whenever. */
 const DEFAULT_EDGES: ClassEdges = { deadline: [2, 5, 15], prompt: [128, 1_024] };
-
-/** 4 x 3 classes for deadlines uniform in [2, 6] s, a quarter each. */
-export const PERLLM_EDGES: ClassEdges = { deadline: [3, 4, 5], prompt: [128, 1_024] };
 
 /** Class in [0, 12) with three and two edges. A value on an edge belongs above it; no deadline, or no number, is the last. */
 export function serviceClass(

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { PERLLM_EDGES, serviceClass } from "../../../../src/policy/routing/service-class.ts";
+import { serviceClass } from "../../../../src/policy/routing/service-class.ts";
 
 const of = (deadlineSeconds: number | null, promptTokens: number) =>
   serviceClass({ deadlineSeconds, promptTokens });
@@ -19,9 +19,10 @@ it("holds no deadline, or one that is no number, for the longest", () => {
   expect([of(null, 10), of(Infinity, 10), of(NaN, 10)]).toEqual([9, 9, 9]);
 });
 
-it("divides PerLLM's deadlines into quarters", () => {
+it("has other edges where the caller knows its deadlines", () => {
+  const edges = { deadline: [3, 4, 5], prompt: [128, 1_024] };
   const bins = [2.5, 3.5, 4.5, 5.5].map((deadlineSeconds) =>
-    serviceClass({ deadlineSeconds, promptTokens: 1 }, PERLLM_EDGES),
+    serviceClass({ deadlineSeconds, promptTokens: 1 }, edges),
   );
   expect(bins).toEqual([0, 3, 6, 9]);
 });
