@@ -3,7 +3,7 @@ import { normaliseQuestion } from "../../policy/cache/question.ts";
 import { isRecord } from "../simulator/groups.ts";
 import { InputError, type JsonLine, jsonLines, optionalText, textField } from "./json-lines.ts";
 
-export interface ModelAnswer {
+interface ModelAnswer {
   /** In [0, 1]. */
   readonly score: number;
   /** Length of the answer; null where the file does not tell it. */

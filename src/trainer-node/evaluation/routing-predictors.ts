@@ -7,7 +7,7 @@ export interface Lessons {
 }
 
 /** Scores of all models, for one question after the other. */
-export type Predict = (vectors: readonly Float32Array[]) => readonly (readonly number[])[];
+type Predict = (vectors: readonly Float32Array[]) => readonly (readonly number[])[];
 
 export interface PredictorFamily {
   readonly name: string;

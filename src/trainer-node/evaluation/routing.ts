@@ -43,7 +43,7 @@ export interface RouteFigures {
   readonly delay: Estimate | null;
 }
 
-export interface RouterFigures {
+interface RouterFigures {
   readonly name: string;
   /** What it says about the choice: a model, a setting. */
   readonly note: string;
@@ -52,7 +52,7 @@ export interface RouterFigures {
   readonly gain: RouteFigures;
 }
 
-export interface CurvePoint {
+interface CurvePoint {
   /** Quality that the difference between the dearest and the cheapest model is worth. */
   readonly worth: number;
   readonly figures: RouteFigures;
@@ -79,7 +79,7 @@ export interface RoutingReport {
   readonly cheaper: Verdict | null;
 }
 
-export interface HalfCounts {
+interface HalfCounts {
   readonly questions: number;
   readonly groups: number;
 }

@@ -49,8 +49,8 @@ export interface ExpertState {
   readonly kvTokens: number;
   readonly maxRunning: number;
   /** Those that came first first. Made when asked for: queues may be long. */
-  running(most?: number): readonly RequestState[];
-  waiting(most?: number): readonly RequestState[];
+  readonly running: (most?: number) => readonly RequestState[];
+  readonly waiting: (most?: number) => readonly RequestState[];
 }
 
 /** What is decided on. */

@@ -1,5 +1,6 @@
 // What a new request does to those that its expert is computing already: how much slower they get, and whose limit that breaks
 // (the "action impact estimator"; the formula is that of the authors' code).
+import { type Arrival } from "./fleet.ts";
 import { type Pace } from "./settings.ts";
 
 export interface NewRequest {
@@ -44,4 +45,39 @@ export function impactPenalty(
     if (each.secondsPerToken + addedSecondsPerToken(request, each, pace) > latencyLimit)
       penalty += each.score;
   return penalty;
+}
+
+/** Impact of sending an arrival to an expert, from true lengths and scores: what training may know. */
+export function trueImpact({ at, latencyLimit, experts, truth }: Arrival, expert: number): number {
+  const running = truth.running[expert]!.map(({ request: { request, answer }, generated }) => ({
+    outputTokens: answer.outputTokens,
+    generated,
+    secondsPerToken: (at - request.at) / (generated > 0 ? generated : answer.outputTokens),
+    score: answer.score,
+  }));
+  const { pace } = experts[expert]!;
+  return impactPenalty(truth.request.answers[expert]!, running, pace, latencyLimit);
+}
+
+/**
+ * The same from predictions: what a router can know. A request that has more tokens than were predicted counts as at its last
+ * one.
+ */
+export function predictedImpact(
+  { latencyLimit, experts, predictions }: Arrival,
+  expert: number,
+): number {
+  const { pace, running } = experts[expert]!;
+  const { promptTokens, predictedOutputTokens } = predictions[expert]!;
+  return impactPenalty(
+    { promptTokens, outputTokens: predictedOutputTokens },
+    running().map((each) => ({
+      outputTokens: Math.max(each.predictedOutputTokens, each.tokensSoFar + 1),
+      generated: each.tokensSoFar,
+      secondsPerToken: each.secondsPerToken,
+      score: each.predictedScore,
+    })),
+    pace,
+    latencyLimit,
+  );
 }

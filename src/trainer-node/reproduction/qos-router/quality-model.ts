@@ -8,7 +8,7 @@ import { type ExpertAnswer, type FleetRequest } from "./fleet.ts";
 import { type ExpertSettings, LENGTHS, PREDICTION, QUALITY } from "./settings.ts";
 import { type Arriving } from "./workloads.ts";
 
-export type Content = Pick<FleetRequest, "textFeatures" | "answers">;
+type Content = Pick<FleetRequest, "textFeatures" | "answers">;
 
 /** What the i-th request is; lengths that a trace tells take the place of drawn ones. */
 export type ContentOf = (index: number, arriving: Arriving) => Content;

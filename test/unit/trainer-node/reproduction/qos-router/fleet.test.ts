@@ -9,6 +9,10 @@ import {
   simulate,
 } from "../../../../../src/trainer-node/reproduction/qos-router/fleet.ts";
 import {
+  predictedImpact,
+  trueImpact,
+} from "../../../../../src/trainer-node/reproduction/qos-router/impact.ts";
+import {
   fileContent,
   requestsOf,
   syntheticContent,
@@ -115,6 +119,25 @@ describe("a fleet by hand", () => {
     expect(waiting!.secondsPerToken).toBeCloseTo(0.045 / 20, 12);
     expect(predictions[0]).toMatchObject(common);
   });
+});
+
+test("the impact on an expert's requests, from true and from predicted lengths and scores", () => {
+  const slow = expert("slow", { slowness: 2 });
+  const fleet = new Fleet({
+    experts: [slow, slow],
+    pace: { ...PACE, k2: 0.0001 },
+    latencyLimit: 0.03,
+  });
+  fleet.send(at(0, 0, answer()), 0);
+  // 2 x (0.01 + 0.01), then 2 x (0.01 + 0.0011): two tokens by 0.0622 s, 0.035 a token at 0.07.
+  fleet.advance(0.07);
+  const arrival = fleet.arrivalOf(at(0.07, 1, answer(), answer()));
+  expect(arrival.experts[0]!.running()[0]!.tokensSoFar).toBe(2);
+  expect([trueImpact(arrival, 0), trueImpact(arrival, 1)]).toEqual([0.5, 0]);
+  expect([predictedImpact(arrival, 0), predictedImpact(arrival, 1)]).toEqual([0.6, 0]);
+  // With twice the constants: true (0.02 + 0.0002 x (7 x 10 + 28)) / 10 = 0.00396, predicted (0.02 + 0.0002 x (17 x 10 + 153)) / 20 = 0.00423.
+  const between = { ...arrival, latencyLimit: 0.0391 };
+  expect([trueImpact(between, 0), predictedImpact(between, 0)]).toEqual([0, 0.6]);
 });
 
 /** Which of the experts would be sent to has the fewest requests. */
