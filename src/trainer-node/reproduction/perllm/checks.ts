@@ -16,7 +16,7 @@ interface Run {
 
 export function constructionChecks(results: PerllmResults): readonly ClaimResult[] {
   const runs: readonly Run[] = results.records().flatMap(({ params, result }) => {
-    const { world } = params as RunParams;
+    const { world } = params as Pick<RunParams, "world">;
     return Object.entries((result as RunResult).figures).map(([algorithm, figures]) => ({
       algorithm,
       users: world.users,

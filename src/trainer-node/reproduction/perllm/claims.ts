@@ -1,6 +1,6 @@
 // What the paper claims, as statements about one seed's figures: a number and the direction in which it must lie. Written
 // before the first run. A claim about all seeds is the mean of that number with Student's interval. Below them claims of our
-// own (O), on what the paper leaves open.
+// own (O), on what the paper leaves open; the last two were added with the rivals as they are specified.
 import { meanOf } from "../../intervals.ts";
 import { type Expectation } from "../report/verdict.ts";
 import { type Figures, type SeedView, type Where } from "./figures.ts";
@@ -337,4 +337,19 @@ export const CLAIMS: readonly Claim[] = [
       return lateRegret - earlyRegret;
     },
   },
+  ...(
+    [
+      ["O8", "AGOD", "AGOD-D2SAC"],
+      ["O9", "RewardlessGuidance", "RewardlessGuidance-planned"],
+    ] as const
+  ).map(([id, rival, specified]): Claim => ({
+    id,
+    claim: `${rival} as it is specified, in place of the proxy: success with Yi-6B, within 5 points`,
+    source: "success table",
+    published: `${PUBLISHED_SUCCESS["Yi-6B"][rival]} %`,
+    expectation: around(PUBLISHED_SUCCESS["Yi-6B"][rival] / 100, SUCCESS_BAND),
+    unit: "percent",
+    inGrid: false,
+    value: (seed) => seed.figures(specified, { isSpecified: true }).success,
+  })),
 ];

@@ -15,6 +15,13 @@ import {
   gridWorlds,
 } from "./settings.ts";
 
+/** The proxies and what they stand for, in the paper's world. */
+export interface SpecifiedParams {
+  readonly world: WorldSettings;
+  readonly seed: number;
+  readonly trainingRequests: number;
+}
+
 export interface RunParams {
   readonly world: WorldSettings;
   readonly seed: number;
@@ -47,7 +54,9 @@ export function experimentOf({
   network = "stable",
   users = PAPER_WORLD.users,
   drift,
+  isSpecified = false,
 }: Where): string {
+  if (isSpecified) return "specified";
   if (drift !== undefined) return `drift-${slug(drift)}`;
   if (users !== PAPER_WORLD.users) return `load-${network}-${users}`;
   return `headline-${slug(model)}-${network}`;
@@ -80,6 +89,12 @@ export function perllmJobs(scale: Scale): readonly Job[] {
         world: { ...PAPER_WORLD, requests, ...change },
         algorithms: DRIFTING,
       });
+    const params: SpecifiedParams = {
+      world: { ...PAPER_WORLD, requests },
+      seed,
+      trainingRequests: scale.trainingRequests,
+    };
+    jobs.push({ id: jobId({ isSpecified: true }, seed), kind: "specified", params });
   }
   for (const [index, world] of gridWorlds().entries())
     if (index % scale.gridStride === 0) {

@@ -52,6 +52,8 @@ export interface Where {
   readonly network?: Network;
   readonly users?: number;
   readonly drift?: string;
+  /** With the rivals as their authors specify them, trained where they learn. */
+  readonly isSpecified?: boolean;
 }
 
 /** What one seed of the experiments measured; a setting of the grid looks the same. */

@@ -1,6 +1,6 @@
 // The report of the reproduction: what was run, what came out, and the published numbers beside it.
 import { type Report } from "../report/report.ts";
-import { comparison } from "./report/comparison.ts";
+import { comparison, specified } from "./report/comparison.ts";
 import { grid } from "./report/grid.ts";
 import { type PartsOf, ReportParts } from "./report/parts.ts";
 import { drifts, services } from "./report/sweeps.ts";
@@ -17,7 +17,13 @@ export function perllmReport({ run, ...input }: PerllmReportInput): Report {
     title: "PerLLM reproduced",
     introduction: [...WHAT, run, ...HOW_TO_READ],
     claims: input.claims,
-    sections: [...comparison(parts), ...services(parts), ...drifts(parts), ...grid(parts)],
+    sections: [
+      ...comparison(parts),
+      ...specified(parts),
+      ...services(parts),
+      ...drifts(parts),
+      ...grid(parts),
+    ],
   };
 }
 

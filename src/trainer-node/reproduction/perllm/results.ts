@@ -32,7 +32,7 @@ export class PerllmResults {
   /** Seeds that any run had. */
   allSeeds(): readonly number[] {
     const seeds = this.records()
-      .filter(({ kind }) => kind === "run")
+      .filter(({ kind }) => kind !== "grid")
       .map(({ params }) => (params as RunParams).seed);
     return [...new Set(seeds)].toSorted((a, b) => a - b);
   }

@@ -107,6 +107,34 @@ export function metricsTable(
   };
 }
 
+/** The proxies beside what they stand for. */
+export function specified(parts: ReportParts): readonly Section[] {
+  const where = { isSpecified: true };
+  if (!parts.has(where)) return [];
+  return [
+    {
+      id: "specified",
+      page: "comparison",
+      title: "The rivals as they are specified",
+      text: [
+        "AGOD-D2SAC: a diffusion policy over the edges, trained in the simulator by soft actor-critic and frozen. RewardlessGuidance-planned: plans of the cross-entropy method over an ensemble of models that it learns as it goes; it knows no deadlines, and sees the servers as they are, not a second ago. Both are far smaller than what their authors train. Yi-6B, stable bandwidth.",
+        ...parts.verdicts("O8", "O9"),
+      ],
+      tables: [metricsTable(parts, "Proxies and specified forms", SPECIFIED, where)],
+      plots: [],
+    },
+  ];
+}
+
+const SPECIFIED = [
+  "AGOD",
+  "AGOD-D2SAC",
+  "RewardlessGuidance",
+  "RewardlessGuidance-planned",
+  PERLLM_NAME,
+  "LPC",
+] as const;
+
 function partsTable(parts: ReportParts, where: Where): Table {
   const present = parts.present(ALGORITHM_NAMES, where);
   return {

@@ -24,7 +24,7 @@ import { renderReport } from "../../../../../src/trainer-node/reproduction/repor
 import { type ClaimResult } from "../../../../../src/trainer-node/reproduction/report/verdict.ts";
 import { type JobRecord } from "../../../../../src/trainer-node/reproduction/results-folder.ts";
 
-const TINY = { ...QUICK, requests: 40, gridRequests: 30, gridStride: 36 };
+const TINY = { ...QUICK, requests: 40, gridRequests: 30, gridStride: 36, trainingRequests: 300 };
 let records: readonly JobRecord<RunResult>[] = [];
 
 beforeAll(async () => {
