@@ -1,10 +1,9 @@
 // The printed form of `evaluate routing`.
+import { type RoutingReport, type Verdict } from "../../src/trainer-node/evaluation/routing.ts";
 import {
   type Estimate,
   type RouteFigures,
-  type RoutingReport,
-  type Verdict,
-} from "../../src/trainer-node/evaluation/routing.ts";
+} from "../../src/trainer-node/evaluation/routing-meter.ts";
 import { columns, percent, percentRange, points } from "./columns.ts";
 
 export interface RoutingFigures extends RoutingReport {

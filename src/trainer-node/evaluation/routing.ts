@@ -3,8 +3,15 @@
 import { createHash } from "node:crypto";
 import { type Half, halfOf } from "../simulator/groups.ts";
 import { InputError } from "./json-lines.ts";
-import { ComponentBootstrap, type Interval, percentileInterval } from "./operating-curve.ts";
 import { type RoutedQuestion, type RoutingData } from "./routing-file.ts";
+import {
+  type Choices,
+  type Estimate,
+  meansOf,
+  Meter,
+  type RouteFigures,
+  type Side,
+} from "./routing-meter.ts";
 import {
   fitPredictor,
   NEAREST_QUESTIONS,
@@ -12,12 +19,7 @@ import {
   RIDGE,
 } from "./routing-predictors.ts";
 import { type ModelPrice } from "./routing-prices.ts";
-import {
-  expectedCosts,
-  type Outcomes,
-  outcomesOf,
-  type RoutingAssumptions,
-} from "./routing-world.ts";
+import { expectedCosts, outcomesOf, type RoutingAssumptions } from "./routing-world.ts";
 
 export interface CompareRoutingOptions {
   readonly data: RoutingData;
@@ -26,21 +28,6 @@ export interface CompareRoutingOptions {
   readonly embed: (text: string) => Float32Array;
   readonly assumptions: RoutingAssumptions;
   readonly resamples: number;
-}
-
-export interface Estimate {
-  readonly value: number;
-  /** 95 %, bootstrap over groups. */
-  readonly interval: Interval;
-}
-
-/** Means over the measured half. */
-export interface RouteFigures {
-  readonly quality: Estimate;
-  /** US dollars per 1,000 requests. */
-  readonly cost: Estimate | null;
-  /** Seconds, by a model of delays. */
-  readonly delay: Estimate | null;
 }
 
 interface RouterFigures {
@@ -90,16 +77,6 @@ const WORTHS = [0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5] as const;
 const FOLDS = 3;
 
 const LEAST_QUESTIONS = 10;
-
-/** A half with its vectors and outcomes. */
-interface Side {
-  readonly questions: readonly RoutedQuestion[];
-  readonly outcomes: Outcomes;
-  readonly expectedCosts: readonly (readonly number[])[];
-}
-
-/** One model for every question of a side, or shares of all models. */
-type Choices = readonly (readonly number[] | number)[];
 
 interface LearnedRouter {
   readonly name: string;
@@ -295,68 +272,4 @@ const oracle = (
 function costSpread({ expectedCosts: rows }: Side): number {
   const means = rows[0]!.map((_, m) => rows.reduce((sum, row) => sum + row[m]!, 0) / rows.length);
   return Math.max(...means) - Math.min(...means);
-}
-
-type Values = Readonly<Record<keyof Outcomes, Float64Array | null>> & {
-  readonly quality: Float64Array;
-};
-
-function valuesOf({ outcomes }: Side, choices: Choices): Values {
-  const pick = (table: readonly (readonly number[])[]) =>
-    Float64Array.from(table, (row, q) => {
-      const choice = choices[q]!;
-      if (typeof choice === "number") return row[choice]!;
-      return choice.reduce((sum, share, m) => sum + share * row[m]!, 0);
-    });
-  return {
-    quality: pick(outcomes.quality),
-    cost: outcomes.cost && pick(outcomes.cost),
-    delay: outcomes.delay && pick(outcomes.delay),
-  };
-}
-
-function meansOf(side: Side, choices: Choices) {
-  const mean = (values: Float64Array | null) =>
-    values && values.reduce((sum, value) => sum + value, 0) / values.length;
-  const { quality, cost } = valuesOf(side, choices);
-  return { quality: mean(quality)!, cost: mean(cost) };
-}
-
-/** Means of the measured half with their intervals; every figure from the same draws. */
-class Meter {
-  readonly #side: Side;
-  /** How often each question counts. */
-  readonly #draws: readonly Uint8Array[];
-
-  constructor(side: Side, resamples: number) {
-    this.#side = side;
-    const groups = side.questions.map(({ group }) => group);
-    const bootstrap = new ComponentBootstrap(groups);
-    this.#draws = Array.from(bootstrap.weights(resamples), (weights) => Uint8Array.from(weights));
-  }
-
-  values(choices: Choices): Values {
-    return valuesOf(this.#side, choices);
-  }
-
-  /** Of these values, or of what they are more than others. */
-  figures(values: Values, less: Values | null = null): RouteFigures {
-    const estimate = (of: keyof Outcomes): Estimate | null => {
-      const own = values[of];
-      if (own === null) return null;
-      const other = less?.[of] ?? null;
-      const each = other === null ? own : own.map((value, q) => value - other[q]!);
-      const mean = (weights: Uint8Array | null) => {
-        let [sum, count] = [0, 0];
-        for (let q = 0; q < each.length; q++) {
-          const weight = weights === null ? 1 : weights[q]!;
-          sum += weight * each[q]!;
-          count += weight;
-        }
-        return sum / count;
-      };
-      return { value: mean(null), interval: percentileInterval(this.#draws.map(mean)) };
-    };
-    return { quality: estimate("quality")!, cost: estimate("cost"), delay: estimate("delay") };
-  }
 }
