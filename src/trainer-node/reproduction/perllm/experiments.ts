@@ -49,7 +49,7 @@ const DRIFTING = [
 const slug = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9.]+/g, "-");
 
 /** Without the seed. */
-export function experimentOf({
+function experimentOf({
   model = "Yi-6B",
   network = "stable",
   users = PAPER_WORLD.users,

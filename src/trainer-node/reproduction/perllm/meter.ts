@@ -6,7 +6,7 @@ import { CHECKPOINTS, REFERENCE_JOULES, type WorldSettings } from "./settings.ts
 import { type ServiceRequest } from "./workload.ts";
 
 /** -E / E_ref - max(0, (D - D^) / D^), D^ the deadline: what PerLLM's bandit earns, with the lateness it is fined for. */
-export function utilityOf(request: ServiceRequest, joules: number, seconds: number): number {
+function utilityOf(request: ServiceRequest, joules: number, seconds: number): number {
   const late = Math.max(0, (seconds - request.deadlineSeconds) / request.deadlineSeconds);
   return -joules / REFERENCE_JOULES - late;
 }

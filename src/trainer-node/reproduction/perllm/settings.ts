@@ -5,7 +5,7 @@
 export const REVISION = 1;
 
 /** The models that the paper deploys on its edges, one at a time, and the seconds of a mean answer in one slot (inferred). */
-export const EDGE_MODELS = {
+const EDGE_MODELS = {
   "Yi-6B": 1.33,
   "LLaMA2-7B": 1.28,
   "LLaMA3-8B": 1.36,
@@ -103,7 +103,7 @@ export const worldWith = (
 });
 
 /** The paper's two networks. */
-export const NETWORKS = { stable: 0, fluctuating: 0.2 } as const;
+const NETWORKS = { stable: 0, fluctuating: 0.2 } as const;
 export type Network = keyof typeof NETWORKS;
 export const NETWORK_NAMES = Object.keys(NETWORKS) as readonly Network[];
 export const swingOf = (network: Network): WorldSettings["swing"] => ({
@@ -232,7 +232,7 @@ export const QUICK: Scale = {
   sweepSeeds: [1, 2],
   gridRequests: 1000,
   trainingRequests: 1000,
-  gridStride: 9,
+  gridStride: 7,
 };
 
 /** 72 settings around the paper's: every combination. */

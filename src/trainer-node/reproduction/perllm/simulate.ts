@@ -152,7 +152,7 @@ export function simulate({ world, seed, player, onAnswered }: SimulateOptions): 
 }
 
 /** The edges, then the cloud. */
-export function serversOf(world: WorldSettings, seed: number): readonly Server[] {
+function serversOf(world: WorldSettings, seed: number): readonly Server[] {
   const { edge, edgeFactors, cloud, swing, drift } = world;
   const order = shuffled(edgeFactors.length + 1, seed);
   const serverOf = (kind: "edge" | "cloud", index: number, factor: number) => {
