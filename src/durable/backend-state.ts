@@ -222,6 +222,10 @@ export function loadElsewhere(
   return running === 0 ? null : { running, waiting: 0, ageMs };
 }
 
+/** Nothing was ever heard of any. */
+export const isUnused = ({ health, running }: BackendsState): boolean =>
+  Object.keys(health).length === 0 && Object.keys(running).length === 0;
+
 /** What an older release stored is an empty list. */
 export const isBackendsState = (value: unknown): value is BackendsState =>
   typeof value === "object" && value !== null && "measured" in value && "health" in value;
