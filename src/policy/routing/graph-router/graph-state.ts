@@ -46,6 +46,8 @@ export interface FleetView {
   /** Seconds per output token. */
   readonly latencyLimit: number;
   readonly mayDrop: boolean;
+  /** Requests of an expert with a node of their own: those with the most predicted work left. 16 unless told otherwise. */
+  readonly mostRequests?: number;
   /** 1 to 16. */
   readonly experts: readonly ExpertView[];
 }
@@ -73,17 +75,16 @@ export interface GraphState {
 
 export const MAX_EXPERTS = 16;
 export const TEXT_FEATURES = NODE.arrived - 3;
-/** Requests of an expert with a node of their own; those with the most predicted work left. The rest has one node. */
 export const MAX_REQUESTS = 16;
-/** Places for all of them. */
+/** Places for all of them, and for the node of the rest. */
 export const DEFAULT_PLACES = { running: MAX_REQUESTS + 1, waiting: MAX_REQUESTS + 1 } as const;
 
 /** Seconds for a token that count as 1. */
 const USUAL_DECODE_SECONDS = 0.03;
 
-/** Requests per expert beyond `mostRequests` share a node; null where a feature is no number. Throws without experts. */
-export function graphStateOf(view: FleetView, mostRequests = MAX_REQUESTS): GraphState | null {
-  const { experts, latencyLimit, textFeatures } = view;
+/** Null where a feature is no number. Throws without experts, and with too many. */
+export function graphStateOf(view: FleetView): GraphState | null {
+  const { experts, latencyLimit, textFeatures, mostRequests = MAX_REQUESTS } = view;
   if (experts.length === 0 || experts.length > MAX_EXPERTS)
     throw new RangeError(`1 to ${MAX_EXPERTS} experts, not ${experts.length}`);
   const arrived = new Float32Array(NODE.arrived);

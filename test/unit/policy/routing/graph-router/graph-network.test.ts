@@ -190,8 +190,8 @@ describe(`the graph network (seed ${SEED})`, () => {
         view.experts[1]!,
       ],
     };
-    const singly = graphStateOf(crowded, 16)!;
-    const together = graphStateOf(crowded, 3)!;
+    const singly = graphStateOf(crowded)!;
+    const together = graphStateOf({ ...crowded, mostRequests: 3 })!;
     expect([...singly.running.counts]).toEqual([7, 2]);
     expect([...together.running.counts]).toEqual([4, 2]);
     expect(distance(forward.values(together), forward.values(singly))).toBeLessThan(1e-5);
