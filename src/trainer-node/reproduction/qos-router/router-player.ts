@@ -16,20 +16,24 @@ export interface PredictedTimes {
 
 /**
  * service = k1 p + d (next iteration + tau1 + k2 (p + d / 2)): as many run all the time as now
- * wait = (waiting + 1) / running x (mean tokens left of the running ones x next iteration), where some wait or memory is short
+ * wait    = k1 x prompt tokens of those that wait, who are let in first; where memory or places are short for all of them
+ *           (waiting + 1) / running x (mean tokens left of the running ones x next iteration)
  */
 export function predictedTimes({ experts, predictions }: Arrival, expert: number): PredictedTimes {
   const { promptTokens: p, predictedOutputTokens: d } = predictions[expert]!;
-  const { pace, decodeSeconds, runningCount, waitingCount, kvUse, kvTokens, maxRunning, running } =
-    experts[expert]!;
+  const { pace, decodeSeconds, runningCount, kvUse, kvTokens, ...state } = experts[expert]!;
   const serviceSeconds = pace.k1 * p + d * (decodeSeconds + pace.tau1 + pace.k2 * (p + d / 2));
-  const isFull = runningCount >= maxRunning || kvUse * kvTokens + p > kvTokens;
-  let waitSeconds = 0;
-  if (runningCount > 0 && (waitingCount > 0 || isFull)) {
+  const waiting = state.waiting();
+  let queued = 0;
+  for (const { promptTokens, tokensSoFar } of waiting) queued += promptTokens + tokensSoFar;
+  const isShort =
+    kvUse * kvTokens + queued + p > kvTokens || runningCount + waiting.length >= state.maxRunning;
+  let waitSeconds = pace.k1 * queued;
+  if (runningCount > 0 && isShort) {
     let left = 0;
-    for (const { predictedOutputTokens, tokensSoFar } of running())
+    for (const { predictedOutputTokens, tokensSoFar } of state.running())
       left += Math.max(1, predictedOutputTokens - tokensSoFar);
-    waitSeconds = (((waitingCount + 1) * left) / runningCount ** 2) * decodeSeconds;
+    waitSeconds = (((waiting.length + 1) * left) / runningCount ** 2) * decodeSeconds;
   }
   return { waitSeconds, serviceSeconds, secondsPerToken: (waitSeconds + serviceSeconds) / d };
 }

@@ -150,6 +150,7 @@ export async function trainSac(options: SacOptions): Promise<TrainedRouter> {
       for (; owed >= 1; owed--) await learner.update(replay);
     }
     close(Infinity, null, 0, gainedUntil(Infinity));
+    if (made === first) throw new RangeError(`episode ${index} has nothing to decide`);
     options.onEpisode?.({
       episode: index,
       decisions: made,

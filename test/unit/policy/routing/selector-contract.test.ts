@@ -10,6 +10,7 @@ import {
   shortestQueue,
 } from "../../../../src/policy/routing/baselines.ts";
 import { csUcb } from "../../../../src/policy/routing/cs-ucb.ts";
+import { graphRouter } from "../../../../src/policy/routing/graph-router/graph-router.ts";
 import { leastCompletion } from "../../../../src/policy/routing/least-completion.ts";
 import { neighbourQuality } from "../../../../src/policy/routing/neighbour-quality.ts";
 import {
@@ -19,8 +20,10 @@ import {
   type Selector,
 } from "../../../../src/policy/routing/selector.ts";
 import { virtualQueue } from "../../../../src/policy/routing/virtual-queue.ts";
+import { drawnWeights } from "./graph-router/made.ts";
 import { backend, estimates, outcome, request, stored } from "./made.ts";
 
+const GRAPH_WEIGHTS = drawnWeights(new Random(1));
 const SELECTORS: Readonly<Record<string, () => Selector>> = {
   "cs-ucb": () => csUcb({ referenceCost: 1 }),
   "least-completion": () => leastCompletion(),
@@ -32,6 +35,8 @@ const SELECTORS: Readonly<Record<string, () => Selector>> = {
   random: () => random(),
   "fixed-order": () => fixedOrder(["c", "a", "b"]),
   "virtual-queue": () => virtualQueue({ target: 0.9, costWeight: 100 }),
+  "graph-router": () =>
+    graphRouter({ weights: GRAPH_WEIGHTS, latencyLimit: 0.03, referenceUsd: 0.001 }),
 };
 
 const SEED = Number(process.env["SELECTOR_SEED"] ?? 20_261_121);

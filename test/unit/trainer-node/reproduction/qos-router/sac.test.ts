@@ -4,11 +4,14 @@ import { GraphForward } from "../../../../../src/policy/routing/graph-router/gra
 import { openBackend } from "../../../../../src/trainer-node/graph/backend.ts";
 import { flatForward } from "../../../../../src/trainer-node/reproduction/qos-router/flat-router.ts";
 import {
+  type FleetOptions,
   type FleetRequest,
   simulate,
 } from "../../../../../src/trainer-node/reproduction/qos-router/fleet.ts";
+import { trueImpact } from "../../../../../src/trainer-node/reproduction/qos-router/impact.ts";
 import { networkRouter } from "../../../../../src/trainer-node/reproduction/qos-router/router-player.ts";
 import {
+  type EpisodeReport,
   type SacOptions,
   trainSac,
 } from "../../../../../src/trainer-node/reproduction/qos-router/sac.ts";
@@ -77,5 +80,89 @@ describe(`soft actor-critic on a fleet (seed ${SEED})`, () => {
       encoder === "graph" ? new GraphForward(trained.weights) : flatForward(trained.weights, SIZE);
     const { figures } = simulate(FLEET, held, networkRouter(encoder, network, VIEW));
     expect(figures.meanQos).toBeGreaterThan(0.8);
+  });
+});
+
+describe("rewards", () => {
+  /** Three at a time at one expert, which must take them: they get in each other's way. */
+  const crowd = (): readonly FleetRequest[] =>
+    Array.from({ length: 6 }, (_, id) => ({
+      id,
+      at: 0.2 * id,
+      textFeatures: [],
+      answers: [
+        {
+          promptTokens: 100,
+          outputTokens: 20,
+          predictedOutputTokens: 20,
+          score: 0.5,
+          predictedScore: 0.7,
+        },
+      ],
+    }));
+  const alone = { experts: [EXPERTS[0]!], latencyLimit: 0.018 };
+
+  /** Mean reward and QoS of an episode at random, before anything is learnt. */
+  async function played(
+    changes: Partial<SacOptions>,
+    fleet: FleetOptions = alone,
+  ): Promise<EpisodeReport> {
+    const reports: EpisodeReport[] = [];
+    const requests = crowd();
+    const options = await optionsOf("flat", {
+      networks: { encoder: "flat", size: { ...SIZE, experts: 1 } },
+      view: { mayDrop: false, mostRequests: 1 },
+      episode: () => ({ fleet, requests }),
+      decisions: requests.length,
+      randomDecisions: requests.length,
+      ...changes,
+    });
+    await trainSac({ ...options, onEpisode: (report) => reports.push(report) });
+    return reports[0]!;
+  }
+
+  it("are the QoS of what finished, less the impact of every decision", async () => {
+    let impact = 0;
+    const { figures } = simulate(alone, crowd(), {
+      name: "always",
+      choose: (arrival) => {
+        impact += trueImpact(arrival, 0);
+        return 0;
+      },
+    });
+    expect(figures.meanQos).toBeGreaterThan(0);
+    expect(impact).toBeGreaterThan(0);
+    const { meanReward, meanQos } = await played({});
+    expect(meanQos).toBeCloseTo(figures.meanQos, 10);
+    expect(meanReward).toBeCloseTo(figures.meanQos - impact / 6, 10);
+    const halved = await played({ reward: { kappa: 0.5 } });
+    expect(halved.meanReward).toBeCloseTo(figures.meanQos - impact / 12, 10);
+  });
+
+  it("are the QoS alone without an impact", async () => {
+    const { meanReward, meanQos } = await played({ reward: { impact: "none" } });
+    expect(meanReward).toBeCloseTo(meanQos, 10);
+  });
+
+  it("sum up to the QoS where impact is a difference of potentials: the best policy stays the best", async () => {
+    const withGamma = (gamma: number) => played({ reward: { impact: "potential" }, gamma });
+    const whole = await withGamma(1);
+    expect(whole.meanReward).toBeCloseTo(whole.meanQos, 10);
+    // With a discount the rewards themselves differ: there was something in the potential.
+    expect((await withGamma(0.5)).meanReward).not.toBeCloseTo(whole.meanQos, 3);
+  });
+
+  it("take eta of the best predicted score for a request that is dropped", async () => {
+    const small = { ...alone, experts: [{ ...EXPERTS[0]!, kvTokens: 30 }] };
+    const dropping = { view: { mayDrop: true, mostRequests: 1 } };
+    const free = await played({ ...dropping }, small);
+    expect(Math.abs(free.meanReward) + free.meanQos).toBe(0);
+    const paid = await played({ ...dropping, reward: { eta: 0.2 } }, small);
+    expect(paid.meanReward).toBeCloseTo(-0.2 * 0.7, 10);
+  });
+
+  it("are refused an episode in which nothing can be decided", async () => {
+    const small = { ...alone, experts: [{ ...EXPERTS[0]!, kvTokens: 30 }] };
+    await expect(played({}, small)).rejects.toThrow("nothing to decide");
   });
 });
