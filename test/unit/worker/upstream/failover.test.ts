@@ -15,7 +15,7 @@ function world(replies: Readonly<Record<string, Reply>>, firstByteMs = 1_000) {
   const caller = new AbortController();
   const breakers = Object.fromEntries(Object.keys(replies).map((n) => [n, new CircuitBreaker()]));
   const plan = (order: string): PlannedCall[] =>
-    [...order].map((name) => ({
+    order.split("").map((name) => ({
       target: { name, baseUrl: `https://${name}.example/v1`, timeouts: { firstByteMs } },
       request: {
         path: "/chat/completions",
@@ -130,11 +130,11 @@ describe("several backends for one request", () => {
     const { ask, calls, clock } = world(replies);
     let failed = 0;
     for (let i = 0; i < 600; i++) {
-      const status = await ask("ab").then(
-        ({ response }) => response.status,
-        () => 503,
+      const answered = await ask("ab").then(
+        ({ response }) => response.ok,
+        () => false,
       );
-      if (status !== 200) failed++;
+      if (!answered) failed++;
       await clock.advance(200);
     }
     expect(calls.length).toBeLessThanOrEqual(720);
