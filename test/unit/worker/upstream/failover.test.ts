@@ -131,12 +131,13 @@ describe("several backends for one request", () => {
     let failed = 0;
     for (let i = 0; i < 600; i++) {
       const answered = await ask("ab").then(
-        ({ response }) => response.ok,
+        ({ response }) => response.status === 200,
         () => false,
       );
       if (!answered) failed++;
       await clock.advance(200);
     }
+    console.log(`${calls.length} calls, ${failed} of 600 failed`);
     expect(calls.length).toBeLessThanOrEqual(720);
     expect(failed).toBeLessThanOrEqual(mayFail);
   });
