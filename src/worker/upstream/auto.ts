@@ -42,7 +42,7 @@ export interface RoutedCall {
   ended(end: BodyEnd): void;
 }
 
-export interface BodyEnd {
+interface BodyEnd {
   readonly kind: "done" | "error" | "cancel";
   /** Status 2xx. */
   readonly ok: boolean;
