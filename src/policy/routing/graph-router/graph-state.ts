@@ -74,10 +74,8 @@ export interface GraphState {
 }
 
 export const MAX_EXPERTS = 16;
-export const TEXT_FEATURES = NODE.arrived - 3;
-export const MAX_REQUESTS = 16;
-/** Places for all of them, and for the node of the rest. */
-export const DEFAULT_PLACES = { running: MAX_REQUESTS + 1, waiting: MAX_REQUESTS + 1 } as const;
+const TEXT_FEATURES = NODE.arrived - 3;
+const MAX_REQUESTS = 16;
 
 /** Seconds for a token that count as 1. */
 const USUAL_DECODE_SECONDS = 0.03;

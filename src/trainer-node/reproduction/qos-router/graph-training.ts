@@ -22,14 +22,14 @@ import { type Tensor, TensorGraph } from "../../graph/tensor-graph.ts";
 import { flatNetwork, flatParameters } from "./flat-router.ts";
 
 /** What makes values of a state: attention over its graph, or layers over all of its numbers side by side. */
-export type Encoder = "graph" | "flat";
+type Encoder = "graph" | "flat";
 
 export interface SacNetworks {
   readonly encoder: Encoder;
   readonly size: GraphSize;
 }
 
-export interface SacStepOptions extends SacNetworks {
+interface SacStepOptions extends SacNetworks {
   readonly batch: number;
   /** Share of the slow copy that stays. */
   readonly polyak: number;
@@ -77,14 +77,14 @@ const valuesOf = (
     ? flatNetwork(ops, inputs, size, heads, prefix)
     : graphNetwork(ops, inputs, size, heads, prefix);
 
-export interface Parameters {
+interface Parameters {
   readonly actor: readonly Tensor[];
   readonly critic: readonly Tensor[];
   readonly target: readonly Tensor[];
   readonly temperature: Tensor;
 }
 
-export interface SacLosses {
+interface SacLosses {
   readonly actor: Tensor;
   readonly critic: Tensor;
   readonly temperature: Tensor;
@@ -153,7 +153,7 @@ export function sacLosses(
   };
 }
 
-export interface SacStep extends AdamStep {
+interface SacStep extends AdamStep {
   readonly onnx: Bytes;
 }
 

@@ -30,7 +30,7 @@ import { Replay } from "./sac-replay.ts";
 import { type ViewOptions, fleetView } from "./router-player.ts";
 import { REWARD, SAC } from "./settings.ts";
 
-export interface Episode {
+interface Episode {
   readonly fleet: FleetOptions;
   readonly requests: readonly FleetRequest[];
 }
@@ -62,7 +62,7 @@ export interface SacOptions {
   readonly onEpisode?: (report: EpisodeReport) => void;
 }
 
-export interface RewardOptions {
+interface RewardOptions {
   readonly kappa?: number;
   readonly eta?: number;
   /**

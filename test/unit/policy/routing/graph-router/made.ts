@@ -27,7 +27,7 @@ export const drawnWeights = (
     ),
   );
 
-export const drawnRequest = (random: Random): RequestView => ({
+const drawnRequest = (random: Random): RequestView => ({
   promptTokens: 500 * random.uniform(),
   predictedScore: random.uniform(),
   predictedOutputTokens: 1 + 300 * random.uniform(),
@@ -36,7 +36,7 @@ export const drawnRequest = (random: Random): RequestView => ({
   secondsPerToken: 0.05 * random.uniform(),
 });
 
-export const drawnExpert = (random: Random, running: number, waiting: number): ExpertView => ({
+const drawnExpert = (random: Random, running: number, waiting: number): ExpertView => ({
   kvUse: random.uniform(),
   runningCount: running,
   waitingCount: waiting,
