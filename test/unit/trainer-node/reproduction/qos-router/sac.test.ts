@@ -153,6 +153,15 @@ describe("rewards", () => {
     expect((await withGamma(0.5)).meanReward).not.toBeCloseTo(whole.meanQos, 3);
   });
 
+  it("are discounted by the time between two decisions: half in 2 s is a quarter in 4 s", async () => {
+    const over = async (gamma: number, usualGapSeconds: number) => {
+      const changes = { reward: { impact: "potential" as const }, gamma, usualGapSeconds };
+      return (await played(changes)).meanReward;
+    };
+    expect(await over(0.25, 4)).toBeCloseTo(await over(0.5, 2), 10);
+    expect(await over(0.5, 4)).not.toBeCloseTo(await over(0.5, 2), 3);
+  });
+
   it("take eta of the best predicted score for a request that is dropped", async () => {
     const small = { ...alone, experts: [{ ...EXPERTS[0]!, kvTokens: 30 }] };
     const dropping = { view: { mayDrop: true, mostRequests: 1 } };
