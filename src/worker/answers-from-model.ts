@@ -64,12 +64,13 @@ export async function askModel(life: Life, notes: readonly StoredAnswer[]): Prom
     routed?.answered(reply);
   } catch (error) {
     routed?.answered(null);
+    if (life.record.routing) life.desk.add({ receipt: receiptOf(life.record) });
     leader?.failed();
     end(life, request.signal.aborted ? "client_abort" : "upstream_error", null, 0);
     throw error;
   }
   // An answer with notes, or of a stand-in model, is not what the next caller should get for a week.
-  const isAsked = routed !== null || reply.upstream === life.call.upstream.name;
+  const isAsked = routed?.isShareable ?? reply.upstream === life.call.upstream.name;
   const shareable = notes.length === 0 && isAsked;
   connection.hasAnswered = true;
   return relay(life, reply, { leader, connection, shareable, routed });

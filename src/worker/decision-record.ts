@@ -80,7 +80,7 @@ export function decisionHeaders(record: DecisionRecord, now: number): Record<str
     record.served?.model ?? record.routing?.model ?? record.model,
   );
   if (record.routing) {
-    headers["x-velo-backend"] = asciiHeader(record.routing.backend);
+    headers["x-velo-backend"] = asciiHeader(record.routing.backend ?? "none");
     headers["x-velo-routing"] = asciiHeader(routingHeader(record.routing));
   }
   if (record.policy) headers["x-velo-policy"] = `${record.policy.name}@${record.policy.version}`;

@@ -20,8 +20,9 @@ export interface RequestLimits {
 /** What a receipt says about the choice. */
 export interface RoutingNote {
   readonly rule: string;
-  readonly backend: string;
-  readonly model: string;
+  /** null: none may be called. */
+  readonly backend: string | null;
+  readonly model: string | null;
   readonly predictedSeconds: number | null;
   readonly predictedUsd: number | null;
   readonly feasible: boolean;
@@ -36,6 +37,8 @@ export interface RoutingNote {
 
 export interface RoutedCall {
   readonly plan: RoutePlan;
+  /** Whether the answer is as good as the rule gives to whoever asks next, so that the cache may keep it. */
+  readonly isShareable: boolean;
   /** Its response is on its way, or has failed for good. */
   answered(reply: ModelReply | null): void;
   /** Its body has ended. One that the caller gave up says nothing of the backend. */
@@ -94,6 +97,7 @@ class WatchedCall implements RoutedCall {
   readonly #routing: RoutingConfig;
   readonly #ask: Ask;
   readonly #ranking: Ranking;
+  readonly #all: readonly BackendConfig[];
   readonly #decidedAt: number;
   readonly #tried: { readonly backend: string; readonly why: string }[] = [];
   #place = 0;
@@ -106,6 +110,7 @@ class WatchedCall implements RoutedCall {
     const now = ports.now();
     const deadlineMs = leftMs(limits.deadlineMs ?? routing.deadlineMs, life);
     this.#life = life;
+    this.#all = backendsOf(ports.config.upstreams);
     this.#routing = routing;
     this.#decidedAt = now;
     this.#begunAt = now;
@@ -128,6 +133,14 @@ class WatchedCall implements RoutedCall {
       onBegin: (place) => this.#begin(place),
       onFailure: (place, why, isBlamed) => this.#failed(place, why, isBlamed),
     };
+  }
+
+  /** A caller's deadline or price, or a failure, may have left a worse one: that is not what others should get for a week. */
+  get isShareable(): boolean {
+    const { rule, qualityTolerance } = this.#routing;
+    const best = Math.max(-1, ...this.#all.map(({ auto }) => auto.quality ?? -1));
+    if (rule !== "quality-first" || best < 0) return true;
+    return (this.#backend.auto.quality ?? -1) >= best - qualityTolerance;
   }
 
   answered(reply: ModelReply | null): void {
@@ -210,13 +223,14 @@ class WatchedCall implements RoutedCall {
   /** For headers and receipt. */
   #note(): void {
     const { rule, choices, order, snapshotAgeMs } = this.#ranking;
-    const backend = order[this.#place];
-    if (backend === undefined) return;
-    const choice = choices.find((each) => each.backend === backend.id)!;
-    this.#life.record.routing = {
+    const { record } = this.#life;
+    const backend = order[this.#place] ?? null;
+    const choice = choices.find((each) => each.backend === backend?.id) ?? choices[0]!;
+    record.upstream = backend?.upstream.name ?? null;
+    record.routing = {
       rule,
-      backend: backend.id,
-      model: backend.model.id,
+      backend: backend?.id ?? null,
+      model: backend?.model.id ?? null,
       predictedSeconds: finite(choice.predictedSeconds),
       predictedUsd: finite(choice.predictedUsd),
       feasible: choice.feasible,
@@ -225,7 +239,7 @@ class WatchedCall implements RoutedCall {
       tried: [...this.#tried],
       ranking: choices.map((each) => ({ backend: each.backend, reasons: each.reasons })),
     };
-    this.#life.record.chosen = backend;
+    if (backend !== null) record.chosen = backend;
   }
 }
 

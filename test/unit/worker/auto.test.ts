@@ -71,6 +71,21 @@ describe("a request for velo/auto", () => {
     expect(world.model.calls).toEqual([]);
     await world.settleAll();
     expect(world.reported.outcomes.at(-1)!.result).toBe("upstream_error");
+    expect(world.reported.receipts.at(-1)!.body).toMatchObject({
+      upstream: null,
+      routing: { backend: null, feasible: false, reasons: ["budget"] },
+    });
+  });
+
+  test("keeps for others what the best answered, and not what a worse one did at a lower price", async () => {
+    const world = newWorld();
+    const plain = { body: { model: "velo/auto" } };
+    const cheaply = { ...plain, headers: { "x-velo-max-cost-usd": "0.001" } };
+    expect((await world.ask("what is a cache", cheaply)).result).toBe("MISS");
+    await world.settleAll();
+    expect((await world.ask("what is a cache", plain)).result).toBe("MISS");
+    await world.settleAll();
+    expect((await world.ask("what is a cache", cheaply)).result).toBe("HIT-EXACT");
   });
 
   test.each(["x-velo-deadline-ms", "x-velo-max-cost-usd"])(
