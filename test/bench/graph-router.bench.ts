@@ -72,10 +72,8 @@ const padded = new PaddedGraphs(SIZE, 1);
 
 const decisions: (readonly (string | number)[])[] = [];
 for (const [running, waiting] of LOADS) {
-  const view = drawnView(
-    random,
-    Array.from({ length: SIZE.experts }, () => [running, waiting] as const),
-  );
+  const everywhere = Array.from({ length: SIZE.experts }, () => `${running}+${waiting}`);
+  const view = drawnView(random, everywhere.join(" "));
   const load = `${running} running, ${waiting} waiting`;
   decisions.push([
     load,

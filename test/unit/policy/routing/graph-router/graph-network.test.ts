@@ -24,27 +24,8 @@ import { drawnView, drawnWeights } from "./made.ts";
 const SEED = Number(process.env["GRAPH_SEED"] ?? 20_261_121);
 const SIZE: GraphSize = { experts: 5, running: 17, waiting: 17 };
 
-type Loads = readonly (readonly [number, number])[];
 /** Nothing anywhere, one alone, some, more than have nodes of their own, every place taken. */
-const LOADS: readonly Loads[] = [
-  [[0, 0]],
-  [
-    [0, 0],
-    [1, 0],
-  ],
-  [
-    [3, 1],
-    [0, 0],
-    [2, 5],
-  ],
-  [
-    [40, 60],
-    [1, 0],
-    [16, 16],
-    [0, 2],
-    [17, 18],
-  ],
-];
+const LOADS = ["0+0", "0+0 1+0", "3+1 0+0 2+5", "40+60 1+0 16+16 0+2 17+18"];
 
 const statesOf = (random: Random): readonly GraphState[] =>
   LOADS.map((loads) => graphStateOf(drawnView(random, loads))!);
@@ -139,7 +120,7 @@ describe(`the graph network (seed ${SEED})`, () => {
   it("gives the same values whatever the number of places", async () => {
     const random = new Random(SEED + 1);
     const weights = drawnWeights(random);
-    const state = graphStateOf(drawnView(random, [[3, 1], [0, 0], [2, 5]]))!; // prettier-ignore
+    const state = graphStateOf(drawnView(random, "3+1 0+0 2+5"))!;
     const wide = { experts: 16, running: 17, waiting: 17 };
     const narrow = { experts: 3, running: 3, waiting: 5 };
     const inWide = await served(weights, [state], wide);
@@ -152,7 +133,7 @@ describe(`the graph network (seed ${SEED})`, () => {
   it("swaps the values of two experts that change places", () => {
     const random = new Random(SEED + 2);
     const forward = new GraphForward(drawnWeights(random));
-    const view = drawnView(random, [[3, 1], [0, 0], [20, 5], [1, 1]]); // prettier-ignore
+    const view = drawnView(random, "3+1 0+0 20+5 1+1");
     const order = [2, 0, 3, 1];
     const moved = { ...view, experts: order.map((i) => view.experts[i]!) };
     const values = forward.values(graphStateOf(view)!);
@@ -164,7 +145,7 @@ describe(`the graph network (seed ${SEED})`, () => {
   it("does not ask in which order requests run", () => {
     const random = new Random(SEED + 3);
     const forward = new GraphForward(drawnWeights(random));
-    const view = drawnView(random, [[5, 20], [2, 0]]); // prettier-ignore
+    const view = drawnView(random, "5+20 2+0");
     const turned = {
       ...view,
       experts: view.experts.map((each) => ({
@@ -181,7 +162,7 @@ describe(`the graph network (seed ${SEED})`, () => {
   it("sees one node for the rest as it would see as many equal ones", () => {
     const random = new Random(SEED + 4);
     const forward = new GraphForward(drawnWeights(random));
-    const view = drawnView(random, [[1, 0], [2, 1]]); // prettier-ignore
+    const view = drawnView(random, "1+0 2+1");
     const [first] = view.experts;
     const crowded = {
       ...view,
@@ -200,7 +181,7 @@ describe(`the graph network (seed ${SEED})`, () => {
   it("looks at every feature of every kind of node", () => {
     const random = new Random(SEED + 5);
     const forward = new GraphForward(drawnWeights(random));
-    const state = graphStateOf(drawnView(random, [[2, 1], [1, 2]]))!; // prettier-ignore
+    const state = graphStateOf(drawnView(random, "2+1 1+2"))!;
     const before = forward.values(state);
     for (const values of [
       state.arrived,
@@ -220,7 +201,7 @@ describe(`the graph network (seed ${SEED})`, () => {
   it("gives what is closed no probability, not even in the file", async () => {
     const random = new Random(SEED + 6);
     const weights = drawnWeights(random);
-    const view = drawnView(random, [[3, 1], [0, 0], [2, 5]], { mayDrop: false }); // prettier-ignore
+    const view = drawnView(random, "3+1 0+0 2+5", { mayDrop: false });
     const experts = view.experts.map((each, i) => ({ ...each, isOpen: i === 1 }));
     const { probs } = await served(weights, [graphStateOf({ ...view, experts })!]);
     expect([...probs]).toEqual([0, 1, 0, 0, 0, 0]);

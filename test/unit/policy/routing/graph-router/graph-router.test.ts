@@ -20,7 +20,7 @@ const says = (...values: number[]): GraphValues => ({ values: () => Float32Array
 
 /** Two experts: the second would be done in 50 x 0.02 = 1 s, the first in 100 x 0.02 = 2 s. */
 const view = (changes: Partial<FleetView> = {}): FleetView => {
-  const drawnOne = drawnView(new Random(SEED), [[1, 0], [0, 1]]); // prettier-ignore
+  const drawnOne = drawnView(new Random(SEED), "1+0 0+1");
   const experts = drawnOne.experts.map((each, i) => ({
     ...each,
     predictedOutputTokens: i === 0 ? 100 : 50,

@@ -51,10 +51,10 @@ const drawnExpert = (random: Random, running: number, waiting: number): ExpertVi
   waiting: Array.from({ length: waiting }, () => drawnRequest(random)),
 });
 
-/** Experts with these numbers of running and waiting requests. */
+/** @param loads "3+1 0+0": two experts, the first with 3 requests running and 1 waiting, the second with nothing */
 export const drawnView = (
   random: Random,
-  loads: readonly (readonly [running: number, waiting: number])[],
+  loads: string,
   changes: Partial<FleetView> = {},
 ): FleetView => ({
   promptTokens: 500 * random.uniform(),
@@ -63,6 +63,9 @@ export const drawnView = (
   textFeatures: Array.from({ length: 8 }, () => random.normal()),
   latencyLimit: 0.03,
   mayDrop: true,
-  experts: loads.map(([running, waiting]) => drawnExpert(random, running, waiting)),
+  experts: loads.split(" ").map((load) => {
+    const [running, waiting] = load.split("+").map(Number) as [number, number];
+    return drawnExpert(random, running, waiting);
+  }),
   ...changes,
 });

@@ -30,8 +30,8 @@ const STEP = 1e-6;
 
 /** One full graph with a node for the rest, and one with an expert less, a closed expert and nothing that waits. */
 function batchOf(random: Random): Record<string, Float64Array> {
-  const crowded = drawnView(random, [[4, 1], [1, 0], [0, 3]], { mostRequests: 2 }); // prettier-ignore
-  const few = drawnView(random, [[1, 0], [2, 0]]); // prettier-ignore
+  const crowded = drawnView(random, "4+1 1+0 0+3", { mostRequests: 2 });
+  const few = drawnView(random, "1+0 2+0");
   const closed = { ...few, experts: few.experts.with(0, { ...few.experts[0]!, isOpen: false }) };
   const views = [
     { ...crowded, experts: crowded.experts.with(2, { ...crowded.experts[2]!, waiting: [] }) },
@@ -127,7 +127,7 @@ describe(`the step of soft actor-critic (seed ${SEED}, ${ENTRIES} entries of eac
       const backend = await openBackend("cpu", { threads: 1 });
       const acting = await backend.compile(onnx, { stateful });
       acting.writeState(weights);
-      const state = graphStateOf(drawnView(random, [[2, 0], [0, 1]]))!; // prettier-ignore
+      const state = graphStateOf(drawnView(random, "2+0 0+1"))!;
       const padded = new PaddedGraphs(SIZE, 1);
       padded.set(0, state);
       const { values } = await acting.run({ ...padded.arrays });
