@@ -7,6 +7,7 @@ import {
   graphStateOf,
 } from "../../../../../src/policy/routing/graph-router/graph-state.ts";
 import { freshWeights } from "../../../../../src/policy/routing/graph-router/graph-weights.ts";
+import { momentsOf } from "../../../../../src/trainer-node/graph/adam.ts";
 import { openBackend } from "../../../../../src/trainer-node/graph/backend.ts";
 import { type Tensor, TensorGraph } from "../../../../../src/trainer-node/graph/tensor-graph.ts";
 import { flatForward } from "../../../../../src/trainer-node/reproduction/qos-router/flat-router.ts";
@@ -18,6 +19,7 @@ import {
   actorShapes,
   criticShapes,
   sacLosses,
+  sacStep,
 } from "../../../../../src/trainer-node/reproduction/qos-router/graph-training.ts";
 import { centralDifference, runnerOf } from "../../../../support/run-graph.ts";
 import { drawnView } from "../../../policy/routing/graph-router/made.ts";
@@ -140,4 +142,55 @@ describe(`the step of soft actor-critic (seed ${SEED}, ${ENTRIES} entries of eac
         expect(values![from]).toBeCloseTo(wanted[place]!, 5);
     },
   );
+
+  it("moves the slow copy a tenth of the way, and nothing at all by a reward that is no number", async () => {
+    const random = new Random(SEED);
+    const networks = { encoder: "flat", size: SIZE } as const;
+    const { onnx, ...state } = sacStep({ ...networks, batch: 2, polyak: 0.9, maxNorm: 10 });
+    const backend = await openBackend("cpu", { threads: 1 });
+    const step = await backend.compile(onnx, state);
+    const critic = criticShapes(networks, CRITIC);
+    const trained = new Map([...actorShapes(networks), ...critic, [LOG_TEMPERATURE, [1]] as const]);
+    const values = new Map<string, Float32Array>();
+    for (const [name, dims] of [...trained, ...criticShapes(networks, TARGET)])
+      values.set(
+        name,
+        Float32Array.from({ length: elements(dims) }, () => 0.1 * random.normal()),
+      );
+    for (const [name, dims] of trained)
+      for (const moment of momentsOf(name)) values.set(moment, new Float32Array(elements(dims)));
+    step.writeState(values);
+    const feeds: Record<string, Float32Array> = {
+      action: Float32Array.of(0, 1, 0, 0, 0, 0, 0, 1),
+      discount: Float32Array.of(0.95, 0.9),
+      targetEntropy: Float32Array.of(0.5, 0.3),
+      step: Float32Array.of(1),
+    };
+    for (const group of ["actor", "critic", "temperature"])
+      feeds[`learningRate.${group}`] = Float32Array.of(0.01);
+    for (const prefix of ["", "next."])
+      for (const [name, array] of Object.entries(batchOf(random)))
+        feeds[prefix + name] = Float32Array.from(array);
+
+    const bad = await step.run({ ...feeds, reward: Float32Array.of(NaN, 1) });
+    expect(bad["finite"]![0]).toBe(0);
+    expect(await step.readState()).toEqual(values);
+
+    const good = await step.run({ ...feeds, reward: Float32Array.of(0.7, -0.3) });
+    expect(good["finite"]![0]).toBe(1);
+    const after = await step.readState();
+    let furthest = 0;
+    for (const name of critic.keys()) {
+      const target = TARGET + name.slice(CRITIC.length);
+      for (const [i, weight] of values.get(name)!.entries())
+        furthest = Math.max(
+          furthest,
+          Math.abs(after.get(target)![i]! - 0.9 * values.get(target)![i]! - 0.1 * weight),
+        );
+    }
+    expect(furthest).toBeLessThan(1e-7);
+    for (const name of ["flat.policy.out.b", "critic.flat.q1.out.b", LOG_TEMPERATURE])
+      expect(after.get(name)).not.toEqual(values.get(name));
+    await step.dispose();
+  });
 });
