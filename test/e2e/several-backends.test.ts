@@ -27,7 +27,9 @@ beforeAll(async () => {
       },
     ],
   }));
-  gateway = await startGateway({ quiet: true, vars: { VELO: JSON.stringify({ upstreams }) } });
+  const VELO = JSON.stringify({ upstreams, routing: { rule: "random" } });
+  // The variable goes before the document.
+  gateway = await startGateway({ quiet: true, vars: { VELO, ROUTING: "quality-first" } });
 });
 afterAll(async () => {
   await gateway.stop();
@@ -86,9 +88,11 @@ test("a model that is named is not left for another", async () => {
   expect(callsFor("named")).toEqual([0, 3, 0]);
 });
 
-test("velo/auto is among the models", async () => {
-  const response = await fetch(`${gateway.url}/v1/models`, {
-    headers: { authorization: "Bearer sk-velo-local" },
-  });
-  expect(await response.text()).toContain('"id":"velo/auto"');
+test("velo/auto is among the models, and embeds nothing", async () => {
+  const headers = { authorization: "Bearer sk-velo-local", "content-type": "application/json" };
+  const models = await fetch(`${gateway.url}/v1/models`, { headers });
+  expect(await models.text()).toContain('"id":"velo/auto"');
+  const body = JSON.stringify({ model: "velo/auto", input: "text" });
+  const embedded = await fetch(`${gateway.url}/v1/embeddings`, { method: "POST", headers, body });
+  expect(embedded.status).toBe(404);
 });

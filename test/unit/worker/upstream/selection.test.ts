@@ -5,6 +5,7 @@ import {
   afterCalls,
   afterRunning,
 } from "../../../../src/durable/backend-state.ts";
+import { serviceClass } from "../../../../src/policy/routing/service-class.ts";
 import { parseConfig } from "../../../../src/worker/config.ts";
 import { RULES, backendsOf } from "../../../../src/worker/upstream/backends.ts";
 import { type Ask, Selection, refusalOf } from "../../../../src/worker/upstream/selection.ts";
@@ -97,6 +98,28 @@ describe("the choice of velo/auto", () => {
     const tooMuch = selection.rank({ ...ASK, deadlineSeconds: 1 }, NOTHING, T);
     expect(tooMuch.choices[0]).toMatchObject({ feasible: false, reasons: ["deadline"] });
     expect(names(tooMuch.order)).toEqual(["worse", "best"]);
+  });
+
+  test("of a rule that learns changes with what calls cost", () => {
+    const { selection } = setUp({ a: {}, b: {} }, { rule: "cs-ucb" });
+    const outcome = (backend: string, cost: number) => ({
+      requestId: "one",
+      backend,
+      class: serviceClass(ASK),
+      succeeded: true,
+      seconds: 1,
+      firstTokenSeconds: 0.5,
+      outputTokens: 100,
+      deadlineSeconds: null,
+      cost,
+      quality: null,
+      embedding: null,
+    });
+    for (let i = 0; i < 20; i++) {
+      selection.observe(outcome("a/m", 0.001));
+      selection.observe(outcome("b/m", 0.0001));
+    }
+    expect(names(selection.rank(ASK, NOTHING, T).order)).toEqual(["b", "a"]);
   });
 
   test("a caller's own limit on the answer shortens what is predicted", () => {
