@@ -14,7 +14,7 @@ import { freshWeights } from "../../../policy/routing/graph-router/graph-weights
 import { momentsOf } from "../../graph/adam.ts";
 import { type Backend } from "../../graph/backend.ts";
 import { type Computation } from "../../graph/computation.ts";
-import { type Arrival, Fleet, type FleetOptions, type FleetRequest } from "./fleet.ts";
+import { Fleet, type FleetOptions, type FleetRequest } from "./fleet.ts";
 import {
   CRITIC,
   LOG_TEMPERATURE,
@@ -25,10 +25,10 @@ import {
   criticShapes,
   sacStep,
 } from "./graph-training.ts";
-import { trueImpact } from "./impact.ts";
 import { Replay } from "./sac-replay.ts";
+import { type RewardOptions, immediate, potentialOf } from "./sac-reward.ts";
 import { type ViewOptions, fleetView } from "./router-player.ts";
-import { REWARD, SAC } from "./settings.ts";
+import { SAC } from "./settings.ts";
 
 interface Episode {
   readonly fleet: FleetOptions;
@@ -60,16 +60,6 @@ export interface SacOptions {
   readonly maxNorm?: number;
   readonly reward?: RewardOptions;
   readonly onEpisode?: (report: EpisodeReport) => void;
-}
-
-interface RewardOptions {
-  readonly kappa?: number;
-  readonly eta?: number;
-  /**
-   * "penalty" (default): what is newly late because of the decision, as the authors' code has it. "potential": the same hope
-   * and loss as a difference of potentials, which leaves the best policy as it is. "none": QoS alone.
-   */
-  readonly impact?: "penalty" | "potential" | "none";
 }
 
 export interface EpisodeReport {
@@ -168,33 +158,6 @@ interface Decision {
   readonly at: number;
   readonly potential: number;
   readonly reward: number;
-}
-
-/** -kappa * impact - eta * [dropped] * best predicted score */
-function immediate(
-  arrival: Arrival,
-  expert: number | null,
-  { kappa = REWARD.kappa, eta = REWARD.etaPaper, impact = "penalty" }: RewardOptions,
-): number {
-  if (expert === null)
-    return -eta * Math.max(...arrival.predictions.map(({ predictedScore }) => predictedScore));
-  return impact === "penalty" ? -kappa * trueImpact(arrival, expert) : 0;
-}
-
-/** Phi(s) = kappa * scores of running requests that will be in time if the next iterations last as long as this one. */
-function potentialOf(
-  { at, latencyLimit, experts, truth }: Arrival,
-  { kappa = REWARD.kappa, impact = "penalty" }: RewardOptions,
-): number {
-  if (impact !== "potential") return 0;
-  let sum = 0;
-  for (const [i, running] of truth.running.entries())
-    for (const { request, generated } of running) {
-      const { outputTokens, score } = request.answer;
-      const left = (outputTokens - generated) * experts[i]!.decodeSeconds;
-      if (at - request.request.at + left <= latencyLimit * outputTokens) sum += score;
-    }
-  return kappa * sum;
 }
 
 function uniform(open: Uint8Array): Float64Array {
