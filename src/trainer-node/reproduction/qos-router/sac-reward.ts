@@ -7,8 +7,9 @@ export interface RewardOptions {
   readonly kappa?: number;
   readonly eta?: number;
   /**
-   * "penalty" (default): what is newly late because of the decision, as the authors' code has it. "potential": the same hope
-   * and loss as a difference of potentials, which leaves the best policy as it is. "none": QoS alone.
+   * "penalty" (default): scores of running requests that are late once the decision slows them, as the authors' code has it.
+   * "potential": scores that are still to be expected, as a difference of potentials, which leaves the best policy as it is.
+   * "none": QoS alone.
    */
   readonly impact?: "penalty" | "potential" | "none";
 }
