@@ -35,8 +35,8 @@ interface Health {
 }
 
 export interface BackendsState {
-  /** Snapshot of `Measurements`. */
-  readonly measured: unknown;
+  /** Snapshot of `Measurements`, as JSON text: between objects and isolates only values of a known type pass. */
+  readonly measured: string;
   readonly health: Readonly<Record<string, Health>>;
   /** By isolate. */
   readonly running: Readonly<
@@ -50,7 +50,7 @@ export interface BackendsView {
   readonly at: number;
 }
 
-export const NO_BACKENDS: BackendsState = { measured: [], health: {}, running: {} };
+export const NO_BACKENDS: BackendsState = { measured: "[]", health: {}, running: {} };
 
 const MAX_BACKENDS = 64;
 const MAX_ISOLATES = 256;
@@ -95,7 +95,7 @@ export function afterCalls(
   }
   const names = Object.keys(health);
   for (const name of names.slice(0, Math.max(0, names.length - MAX_BACKENDS))) delete health[name];
-  return { ...state, measured: measurements.snapshot(), health };
+  return { ...state, measured: JSON.stringify(measurements.snapshot()), health };
 }
 
 const HEALTHY: Health = {
@@ -228,11 +228,15 @@ export const isUnused = ({ health, running }: BackendsState): boolean =>
 
 /** What an older release stored is an empty list. */
 export const isBackendsState = (value: unknown): value is BackendsState =>
-  typeof value === "object" && value !== null && "measured" in value && "health" in value;
+  typeof value === "object" &&
+  value !== null &&
+  "health" in value &&
+  "measured" in value &&
+  typeof value.measured === "string";
 
 function measurementsOf(state: BackendsState): Measurements {
   const measurements = new Measurements({ maxServers: MAX_BACKENDS });
-  measurements.restore(state.measured);
+  measurements.restore(JSON.parse(state.measured));
   return measurements;
 }
 
