@@ -49,5 +49,5 @@ export const REMARKS: Readonly<Record<string, string>> = {
   "N19 experiences": "The paper's request rate is not known.",
   "N19 weights": "The paper's figure is presumably the rate while a file is sent.",
   "S8 delay":
-    "Production's guards leave few rephrasings to be served, and the bundled stream is mostly new questions and twins.",
+    "Exact repeats are answered at once in both, so that only rephrasings tell, and guards and verifier leave few of them.",
 };
