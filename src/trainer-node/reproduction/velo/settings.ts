@@ -178,7 +178,7 @@ export const FULL: Scale = {
 
 export const QUICK: Scale = {
   name: "quick",
-  updates: 3,
+  updates: 2,
   sweepUpdates: 2,
   gridUpdates: 1,
   learning: {
@@ -192,10 +192,10 @@ export const QUICK: Scale = {
   gridLearning: { samplesPerAgent: 60, demonstrations: 60 },
   seeds: [1, 2],
   sweepSeeds: [1],
-  testRequests: 100,
+  testRequests: 80,
   productSeeds: [1],
   productUpdates: 1,
-  gridStride: 18,
+  gridStride: 27,
   vectorCounts: [1_000, 10_000],
 };
 
