@@ -35,7 +35,11 @@ function gainOf(name: string, headGain: number): number {
   return /^(eps\.|head\.|time\.in|.*ffn\.in)/.test(name) ? Math.SQRT2 : 1;
 }
 
-/** [inputs, outputs] with orthogonal rows or columns, whichever are fewer (Gram-Schmidt, twice for float accuracy). */
+/**
+ * [inputs, outputs] with orthogonal rows or columns, whichever are fewer (Gram-Schmidt, twice for float accuracy). A vector
+ * that is ready is taken out of all later ones at once: the same operations on each as one vector after the other, to the
+ * last bit, in less than half the time.
+ */
 export function orthogonal(
   inputs: number,
   outputs: number,
@@ -44,23 +48,81 @@ export function orthogonal(
 ): Float32Array {
   const count = Math.min(inputs, outputs);
   const size = Math.max(inputs, outputs);
-  const vectors: Float64Array[] = [];
+  const vectors = Array.from({ length: count }, () => Float64Array.from({ length: size }, normal));
+  // By index: over entries() the runtime makes it twice as slow.
   for (let i = 0; i < count; i++) {
-    const vector = Float64Array.from({ length: size }, normal);
-    for (let pass = 0; pass < 2; pass++)
-      for (const other of vectors) {
-        const along = dot(vector, other);
-        for (let j = 0; j < size; j++) vector[j]! -= along * other[j]!;
-      }
+    const vector = vectors[i]!;
+    // The first time was when each of the earlier ones was ready.
+    removeInTurn(vector, vectors, i);
     const scale = 1 / Math.sqrt(dot(vector, vector));
     for (let j = 0; j < size; j++) vector[j]! *= scale;
-    vectors.push(vector);
+    let next = i + 1;
+    for (; next + 4 <= count; next += 4)
+      removeFromFour(
+        vector,
+        vectors[next]!,
+        vectors[next + 1]!,
+        vectors[next + 2]!,
+        vectors[next + 3]!,
+      );
+    for (; next < count; next++) remove(vectors[next]!, dot(vectors[next]!, vector), vector);
   }
   const w = new Float32Array(inputs * outputs);
   for (let i = 0; i < inputs; i++)
     for (let o = 0; o < outputs; o++)
       w[i * outputs + o] = gain * (inputs <= outputs ? vectors[i]![o]! : vectors[o]![i]!);
   return w;
+}
+
+/** Takes the first `count` units out of `vector`, one after the other; each dot product is summed up on the way. */
+function removeInTurn(vector: Float64Array, units: readonly Float64Array[], count: number): void {
+  if (count === 0) return;
+  let along = dot(vector, units[0]!);
+  for (let i = 0; i + 1 < count; i++) {
+    const unit = units[i]!;
+    const next = units[i + 1]!;
+    let sum = 0;
+    for (let j = 0; j < vector.length; j++) {
+      const rest = vector[j]! - along * unit[j]!;
+      vector[j] = rest;
+      sum += rest * next[j]!;
+    }
+    along = sum;
+  }
+  remove(vector, along, units[count - 1]!);
+}
+
+function remove(vector: Float64Array, along: number, unit: Float64Array): void {
+  for (let j = 0; j < vector.length; j++) vector[j]! -= along * unit[j]!;
+}
+
+/** Four sums side by side: one alone waits for each of its additions. */
+function removeFromFour(
+  unit: Float64Array,
+  a: Float64Array,
+  b: Float64Array,
+  c: Float64Array,
+  d: Float64Array,
+): void {
+  const size = unit.length;
+  let alongA = 0;
+  let alongB = 0;
+  let alongC = 0;
+  let alongD = 0;
+  for (let j = 0; j < size; j++) {
+    const u = unit[j]!;
+    alongA += a[j]! * u;
+    alongB += b[j]! * u;
+    alongC += c[j]! * u;
+    alongD += d[j]! * u;
+  }
+  for (let j = 0; j < size; j++) {
+    const u = unit[j]!;
+    a[j]! -= alongA * u;
+    b[j]! -= alongB * u;
+    c[j]! -= alongC * u;
+    d[j]! -= alongD * u;
+  }
 }
 
 function dot(a: Float64Array, b: Float64Array): number {
