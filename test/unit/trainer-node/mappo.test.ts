@@ -3,7 +3,7 @@ import { type NetworkConfig } from "../../../src/policy/network/layout.ts";
 import { Random } from "../../../src/policy/random.ts";
 import { type TrainingConfig } from "../../../src/trainer-node/config.ts";
 import { demonstrationsFrom } from "../../../src/trainer-node/demonstrations.ts";
-import { type Mappo, type MappoState } from "../../../src/trainer-node/mappo.ts";
+import { type Mappo } from "../../../src/trainer-node/mappo.ts";
 import { type Sample, roundOf } from "../../../src/trainer-node/rollout-buffer.ts";
 import { QUICK, play, question, quickMappo, regret } from "../../support/bandit.ts";
 
@@ -18,7 +18,7 @@ afterEach(async () => {
 
 async function newMappo(
   changes: Partial<TrainingConfig> = {},
-  from: { readonly seed?: number; readonly state?: MappoState } = {},
+  from: Parameters<typeof quickMappo>[1] = {},
 ): Promise<Mappo> {
   const mappo = await quickMappo(changes, { seed: SEED, ...from });
   open.push(mappo);
@@ -100,7 +100,7 @@ describe("an update", () => {
 
   it("gives the same weights again from the same seed, and others from another", async () => {
     const train = async (seed: number) => {
-      const mappo = await newMappo({}, { seed });
+      const mappo = await newMappo({}, { seed, anew: true });
       const random = new Random(seed);
       for (let u = 1; u <= 2; u++) await mappo.update(await roundBy(mappo, random));
       return await stateOf(mappo);

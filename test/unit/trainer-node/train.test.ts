@@ -136,7 +136,7 @@ describe("the loop", () => {
 
   it("trains in the simulator, leaves a line per update, and does it again from the same seed", async () => {
     const run = async (file: string) => {
-      const mappo = await quickMappo(CONFIG, { seed: SEED });
+      const mappo = await quickMappo(CONFIG, { seed: SEED, anew: true });
       const metrics = new MetricsFile(join(folder, file));
       await train({ mappo, source: sourceOf(CONFIG), updates: 2, metrics });
       const weights = await mappo.actorWeights();
