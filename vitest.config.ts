@@ -1,11 +1,17 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
+/** They hold milliseconds against a bound, or a crowd against the machine: nothing else may run beside them. */
+const ALONE = ["dependencies", "half-streams", "leaving-clients", "stampede"].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
+
 /** One project per runtime: the same code is proved where it will run. */
 export default defineConfig({
   test: {
-    // Two cores: several workerd processes at once make every timing test a lottery.
+    // For two cores. Within a group the projects begin in the order of their names: the long files of e2e come first.
     maxWorkers: 2,
+    globalSetup: "./test/support/shared-bundle.ts",
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 30_000 } },
       {
@@ -25,6 +31,15 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
+          exclude: ALONE,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e-alone",
+          include: ALONE,
           testTimeout: 120_000,
           hookTimeout: 60_000,
           fileParallelism: false,
@@ -36,7 +51,6 @@ export default defineConfig({
           include: ["test/browser/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
         },
       },
     ],

@@ -1,6 +1,7 @@
 // Bundles [env.local] of wrangler.toml with wrangler itself, so that there is one configuration and one bundler.
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, extname, join, resolve } from "node:path";
@@ -33,21 +34,43 @@ export interface WorkerModule {
 
 let build: Promise<readonly WorkerModule[]> | undefined;
 
-/** The modules of the local Worker, the entry first; bundled once per process. Rejects with wrangler's own message. */
+/**
+ * The modules of the local Worker, the entry first; bundled once per process, or once for all processes that have the same
+ * folder in VELO_LOCAL_BUNDLE (a test run's). Rejects with wrangler's own message.
+ */
 export function buildLocalWorker(): Promise<readonly WorkerModule[]> {
-  return (build ??= bundle("local"));
+  const folder = process.env["VELO_LOCAL_BUNDLE"] ?? "";
+  return (build ??= folder === "" ? bundle() : sharedBundle(folder));
 }
 
-/** Bundles an environment without publishing it. */
-export async function bundle(environment: string): Promise<readonly WorkerModule[]> {
+async function bundle(): Promise<readonly WorkerModule[]> {
   const outdir = await mkdtemp(join(tmpdir(), "velo-build-"));
   try {
-    await wrangler("deploy", "--dry-run", "--env", environment, "--outdir", outdir);
+    await bundleInto(outdir);
     return await readModules(outdir);
   } finally {
     await rm(outdir, { recursive: true, force: true });
   }
 }
+
+/** Whoever comes first makes it; when two do at the same time, the later one takes what is there. */
+async function sharedBundle(folder: string): Promise<readonly WorkerModule[]> {
+  if (!existsSync(folder)) {
+    const outdir = await mkdtemp(`${folder}-`);
+    try {
+      await bundleInto(outdir);
+      await rename(outdir, folder).catch((error: unknown) => {
+        if (!existsSync(folder)) throw error;
+      });
+    } finally {
+      await rm(outdir, { recursive: true, force: true });
+    }
+  }
+  return await readModules(folder);
+}
+
+const bundleInto = (outdir: string): Promise<void> =>
+  wrangler("deploy", "--dry-run", "--env", "local", "--outdir", outdir);
 
 export function wranglerBin(): string {
   const manifest = createRequire(import.meta.url).resolve("wrangler/package.json");

@@ -20,8 +20,11 @@ const LOCAL_ONLY = [
 const MAX_GZIPPED_BYTES = 10e6; // of a Worker on a paid plan
 
 let folder: string;
+let local: Bundle;
+let production: Bundle;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "velo-bundle-"));
+  [local, production] = await Promise.all([bundle("local"), bundle("production")]);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -47,16 +50,14 @@ async function bundle(environment: string): Promise<Bundle> {
 const found = ({ code, printed }: Bundle) =>
   LOCAL_ONLY.filter((marker) => (code + printed).includes(marker));
 
-test("production is built without a line, key or binding of the local platform", async () => {
-  const local = await bundle("local");
-  const production = await bundle("production");
+test("production is built without a line, key or binding of the local platform", () => {
   expect(found(local)).toEqual(LOCAL_ONLY);
   expect(production.code).toContain("/v1/chat/completions");
   expect(found(production)).toEqual([]);
 });
 
-test("production fits into a Worker and binds what it needs", async () => {
-  const { printed } = await bundle("production");
+test("production fits into a Worker and binds what it needs", () => {
+  const { printed } = production;
   const gzipped = /gzip: ([\d.]+) KiB/.exec(printed)?.[1];
   console.log(`production bundle: ${gzipped} KiB gzipped`);
   expect(Number(gzipped) * 1024).toBeLessThan(MAX_GZIPPED_BYTES);

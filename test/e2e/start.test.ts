@@ -29,11 +29,15 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Starts it in a process group of its own, as a terminal does, and resolves to what it prints up to the banner's end. */
+/**
+ * Starts it in a process group of its own, as a terminal does, with nothing built before, and resolves to what it prints up
+ * to the banner's end.
+ */
 async function start(): Promise<string> {
   child = spawn("npm", ["start", "--", "--port", "0", "--folder", folder], {
     cwd: ROOT,
     detached: true,
+    env: { ...process.env, VELO_LOCAL_BUNDLE: "" },
     stdio: ["ignore", "pipe", "inherit"],
   });
   let printed = "";
