@@ -20,7 +20,7 @@ import { testRelease } from "../support/golden-policy.ts";
 import { type PlainModel, startPlainModel } from "../support/plain-model.ts";
 import { localSigner } from "../../scripts/local/signer.ts";
 
-const CALLERS = Number(process.env["VELO_CALLERS"] ?? 1_000);
+const CALLERS = Number(process.env["VELO_CALLERS"] ?? 600);
 const WIDTH = 20;
 /** An answer takes FIRST_BYTE_MS + 20 chunks of CHUNK_MS. */
 const FIRST_BYTE_MS = 200;
