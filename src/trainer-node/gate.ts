@@ -1,6 +1,7 @@
 // Whether a trained policy may be published. It must be shown, on what the edges logged, that it earns no less than the one
 // that serves and is not wrong more often than allowed; what the log cannot show is refused. The guards dispose in any
 // case: this gate protects the answers' quality, not their safety.
+import { type Observation } from "../policy/network/policy.ts";
 import { Random } from "../policy/random.ts";
 import { qualityFromAcceptance, utility, weightsFor } from "../policy/reward.ts";
 import { deviationOf, quantile } from "./intervals.ts";
@@ -86,16 +87,35 @@ export function loggedDecision(lesson: Lesson): LoggedDecision {
   return { f, c, omega, action, mu, probs, reward, at, region, tenant, group, handling, label };
 }
 
-/** Deterministic. The golden vectors are tested elsewhere: when a release is made, and by whoever loads it. */
+function recentOf(decisions: readonly LoggedDecision[], { windowMs }: GateSettings) {
+  const newest = decisions.reduce((latest, { at }) => Math.max(latest, at), -Infinity);
+  return decisions.filter(({ at }) => newest - at <= windowMs);
+}
+
+/** What the candidate is asked beside the log, about its embeddings. */
+export const probesFor = (
+  decisions: readonly LoggedDecision[],
+  settings: GateSettings,
+): readonly Observation[] =>
+  probeObservations(
+    settings.seed,
+    recentOf(decisions, settings).map(({ f }) => f),
+  );
+
+/**
+ * Deterministic. The golden vectors are tested elsewhere: when a release is made, and by whoever loads it.
+ *
+ * @param probes `probesFor` these decisions, for a caller who answers them all at once beforehand
+ */
 export function gate(
   candidate: ActionProbabilities,
   current: ActionProbabilities,
   decisions: readonly LoggedDecision[],
   settings: GateSettings = GATE_SETTINGS,
+  probes = probesFor(decisions, settings),
 ): GateVerdict {
-  const newest = decisions.reduce((latest, { at }) => Math.max(latest, at), -Infinity);
-  const recent = decisions.filter(({ at }) => newest - at <= settings.windowMs);
-  const probed = probeCandidate(candidate, recent, settings);
+  const recent = recentOf(decisions, settings);
+  const probed = probeCandidate(candidate, probes, settings);
   const judged =
     recent.length === 0
       ? { reasons: ["the log is empty"], report: { decisions: 0 } }
@@ -116,11 +136,10 @@ type Findings = Omit<GateVerdict, "accepted">;
 
 function probeCandidate(
   candidate: ActionProbabilities,
-  recent: readonly LoggedDecision[],
-  { seed, minProbeShare, minProbeFall }: GateSettings,
+  probes: readonly Observation[],
+  { minProbeShare, minProbeFall }: GateSettings,
 ): Findings {
-  const embeddings = recent.map(({ f }) => f);
-  const { directShare, near, far } = probe(candidate, probeObservations(seed, embeddings));
+  const { directShare, near, far } = probe(candidate, probes);
   return {
     reasons: failing([
       [directShare >= minProbeShare, `probes: calls the model for ${percent(directShare)}`],

@@ -1,9 +1,9 @@
-// The gate over a log of lessons: what the candidate and the policy that serves propose is computed for all of them first.
-import { Forward } from "../policy/network/forward.ts";
+// The gate over a log of lessons: what the candidate and the policy that serves propose is computed for all of them first,
+// and the candidate's answers to the probes with them.
 import { FIXED_RULE } from "../policy/network/greedy.ts";
 import { type NetworkConfig, type Weights } from "../policy/network/layout.ts";
 import { type Observation } from "../policy/network/policy.ts";
-import { gate, GATE_SETTINGS, type GateVerdict, loggedDecision } from "./gate.ts";
+import { gate, GATE_SETTINGS, type GateVerdict, loggedDecision, probesFor } from "./gate.ts";
 import { type Lesson } from "./lessons.ts";
 import { ServedActor } from "./served-actor.ts";
 
@@ -43,19 +43,20 @@ export async function judge(
   log: readonly Lesson[],
   seed: number,
 ): Promise<GateVerdict> {
+  const settings = { ...GATE_SETTINGS, seed };
   const decisions = log.map(loggedDecision);
-  const known = async (answers: Answers) => {
-    const all = await answers(decisions);
-    return new Map<Observation, Float32Array>(decisions.map((each, i) => [each, all[i]!]));
+  const probes = probesFor(decisions, settings);
+  const known = async (answers: Answers, asked: readonly Observation[]) => {
+    const all = await answers(asked);
+    return new Map(asked.map((each, i) => [each, all[i]!]));
   };
-  const ours = await known(answersOf(network, weights));
-  const theirs = await known(current);
-  const forward = new Forward(network, weights);
+  const ours = await known(answersOf(network, weights), [...decisions, ...probes]);
+  const theirs = await known(current, decisions);
   return gate(
-    // Beside the log it is asked about made up neighbourhoods.
-    (each) => ours.get(each) ?? forward.run(each.f, each.c, each.omega, null).probs,
+    (each) => ours.get(each)!,
     (each) => theirs.get(each)!,
     decisions,
-    { ...GATE_SETTINGS, seed },
+    settings,
+    probes,
   );
 }

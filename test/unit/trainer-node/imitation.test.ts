@@ -49,7 +49,7 @@ describe(`imitation (seed ${SEED})`, () => {
     ];
     const random = new Random(SEED);
     const config = { network: DEFAULT_NETWORK, ...IMITATION, epochs: 12, embeddingNoise: 0 };
-    const backend = await openBackend("cpu");
+    const backend = await openBackend("cpu", { threads: 1 });
     const start = initialActor(DEFAULT_NETWORK, random);
     const { weights, worth } = await imitate(tried, start, backend, config, random);
     const policy = await ServedActor.open(DEFAULT_NETWORK, weights);
@@ -76,7 +76,7 @@ describe(`imitation (seed ${SEED})`, () => {
     const random = new Random(SEED);
     const config = { network: DEFAULT_NETWORK, ...IMITATION };
     const start = initialActor(DEFAULT_NETWORK, random);
-    const backend = await openBackend("cpu");
+    const backend = await openBackend("cpu", { threads: 1 });
     await expect(imitate([], start, backend, config, random)).rejects.toThrow(RangeError);
   });
 });
