@@ -22,7 +22,7 @@ import {
 } from "../../support/golden-policy.ts";
 
 /** Of 500 runs each; VITE_ROUNDS=100 is the long version (two minutes). */
-const ROUNDS = Number(import.meta.env["VITE_ROUNDS"] ?? 8);
+const ROUNDS = Number(import.meta.env["VITE_ROUNDS"] ?? 4);
 
 const inputs = goldenInputs();
 const store: R2Bucket & Bucket = env.STORE;

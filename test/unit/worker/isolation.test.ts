@@ -8,7 +8,7 @@ import { type Hostile, runIsolation } from "../../support/isolation-run.ts";
 import { type Source, World, keyOf } from "../../support/world.ts";
 
 const seed = Number(process.env["SEED"] ?? Date.now() % 2 ** 31);
-const operations = Number(process.env["VELO_OPS"] ?? 30_000);
+const operations = Number(process.env["VELO_OPS"] ?? 15_000);
 const MUTANT_OPERATIONS = 1_500;
 
 test(
