@@ -62,17 +62,18 @@ async function reproduce({
     const backend = await openBackend("cpu", { threads: 2 });
     const bar = progressBar("training ", 1);
     const players: BatchPlayer[] = [];
+    const untaught: string[] = [];
     for (const [i, algorithm] of TAUGHT.entries()) {
-      const { network, demonstrations } = LEARNED[algorithm];
+      const { network, demonstrations: wanted } = LEARNED[algorithm];
       const config = {
         ...PAPER_TRAINING,
         network,
         ...scale.learning,
-        ...(!demonstrations && { demonstrations: 0 }),
+        ...(!wanted && { demonstrations: 0 }),
       };
       const environment = (pass: number) =>
         new Environment({ source: world.train, seed: seed + pass, mode: "paper" });
-      const { mappo } = await learn({
+      const { mappo, demonstrations } = await learn({
         config,
         backend,
         seed,
@@ -80,6 +81,7 @@ async function reproduce({
         environment,
         demonstrator: () => environment(1000),
       });
+      if (wanted && demonstrations === 0) untaught.push(algorithm);
       players.push(
         algorithmNamed(algorithm).create({ mode: "paper", seed, actor: mappo.policy, network }),
       );
@@ -87,13 +89,19 @@ async function reproduce({
     }
     const result = await runDatasetExperiment({ world, players, seed });
     if (json)
-      console.log(JSON.stringify({ commit: currentCommit(), file, seed, ...result }, null, 2));
+      console.log(
+        JSON.stringify({ commit: currentCommit(), file, seed, ...result, untaught }, null, 2),
+      );
     else {
       console.log(columns([HEAD, ...result.algorithms.map(row)]));
       console.log(
         `\n${result.requests} test requests, model ${result.model}, omega ${result.omega}, seed ${seed}`,
       );
       for (const line of result.proxies) console.log(line);
+      if (untaught.length > 0)
+        console.log(
+          `No demonstrations for ${untaught.join(", ")}: the same handling was better for every request that was tried, so that LRS learns as T-MAPPO does.`,
+        );
     }
   } finally {
     await opened.close();

@@ -13,7 +13,6 @@ const ALONE =
 
 /** By the claim's id; a claim without one needs none. */
 export const REMARKS: Readonly<Record<string, string>> = {
-  S1a: NOISE,
   S1b: "Both read the same embedding; nothing in this world needs attention over its parts, and MAPPO's critic sees the neighbours alone.",
   S1c: "Demonstrations come from a coin's play with hindsight, a fifth of them for direct calls after thinning out the others.",
   S1d: "Demonstrations come from a coin's play with hindsight, a fifth of them for direct calls after thinning out the others.",
