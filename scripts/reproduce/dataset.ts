@@ -77,7 +77,7 @@ async function reproduce({
         config,
         backend,
         seed,
-        updates: scale.sweepUpdates,
+        updates: scale.updates,
         environment,
         demonstrator: () => environment(1000),
       });
