@@ -13,7 +13,14 @@ export default defineConfig({
     maxWorkers: 2,
     globalSetup: "./test/support/shared-bundle.ts",
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 30_000 } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
       {
         plugins: [
           cloudflareTest({
