@@ -25,7 +25,7 @@ function start(...args: string[]) {
 /** Other tools leave notes of their own there. */
 const leftBehind = () => readdirSync(temporary).filter((name) => name.startsWith("velo-"));
 
-/** Less than half a minute on an idle machine. */
+/** Half a minute on an idle machine. */
 const LONG_MS = 400_000;
 
 interface Score {
