@@ -5,7 +5,7 @@ import { reproduceVelo } from "./reproduce/velo.ts";
 
 const USAGE = `usage: npm run reproduce -- velo [options]
   velo             VELO and DLRS (IEEE TSC 2025): every algorithm, experiment and ablation, claims judged
-  --quick          the same code in under three minutes; decides little
+  --quick          the same code in under three minutes of two free cores; decides little
   --results DIR    raw results, weights and the report; a second run goes on where the first one was
                    (.velo/reproduce/velo, or velo-quick)
   --only PREFIX    only jobs whose name begins like this; no report

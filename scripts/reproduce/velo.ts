@@ -94,7 +94,8 @@ export async function reproduceVelo(
   });
   const wallSeconds = (performance.now() - started) / 1000;
   if (only !== undefined) {
-    process.stderr.write(`${ran} jobs ran, ${records.length - ran} were there\n`);
+    if (json) console.log(JSON.stringify({ ran, stored: records.length - ran }));
+    else process.stderr.write(`${ran} jobs ran, ${records.length - ran} were there\n`);
     return;
   }
 

@@ -105,12 +105,26 @@ export async function runJobs(options: RunJobsOptions): Promise<readonly JobReco
   return jobs.map(({ id }) => records.get(id)!);
 }
 
+/** Nobody else stops them when this process is told to stop: one that computes does not hear that its parent is gone. */
+const running = new Set<ChildProcess>();
+function stopAll(): void {
+  for (const child of running) child.kill("SIGKILL");
+  process.exit(143);
+}
+
 class Worker {
   readonly #process: ChildProcess;
 
   constructor(module: URL, given: readonly string[]) {
     // Its standard output goes where errors go: what a command prints there may be JSON.
-    this.#process = fork(module, given, { stdio: ["ignore", 2, 2, "ipc"] });
+    const child = fork(module, given, { stdio: ["ignore", 2, 2, "ipc"] });
+    this.#process = child;
+    if (running.size === 0) process.once("SIGTERM", stopAll);
+    running.add(child);
+    child.once("exit", () => {
+      running.delete(child);
+      if (running.size === 0) process.off("SIGTERM", stopAll);
+    });
     // A process that has ended is told twice; with nobody listening the second time would end the parent.
     this.#process.on("error", () => undefined);
   }
@@ -151,7 +165,9 @@ class Worker {
 export function answerJobs(run: (job: Job) => Promise<unknown>): void {
   process.on("message", (message) => {
     const job = message as Job;
-    const reply = (part: object) => void process.send?.({ id: job.id, ...part });
+    // Whoever asked may be gone.
+    const reply = (part: object) =>
+      void process.send?.({ id: job.id, ...part }, undefined, undefined, () => undefined);
     run(job).then(
       (result) => reply({ result }),
       (error: unknown) =>

@@ -190,7 +190,16 @@ function madeBy({ command, seeds, commit, raw }: Provenance, intervals: string):
   const links = linksOf(raw);
   if (links.length === 0) return `<sub>${made}.</sub>`;
   if (links.length <= MOST_LINKS) return `<sub>${made}, raw: ${links.join(", ")}.</sub>`;
-  return `<sub>${made}.</sub>\n\n${folded(`${links.length} raw files`, links.join(", "))}`;
+  return `<sub>${made}.</sub>\n\n${folded(`${links.length} raw files`, `In [raw](raw): ${numbered(raw).join(", ")}`)}`;
+}
+
+/** Names that differ in a last number alone stand together: job-1 to 5. */
+function numbered(raw: readonly string[]): readonly string[] {
+  const parts = raw.map((path) => /^(?:raw\/)?(.*?)(\d*)(?:\.json)?$/.exec(path)!);
+  return [...Map.groupBy(parts, ([, stem]) => stem!)].map(([stem, some]) => {
+    const numbers = some.flatMap(([, , digits]) => (digits === "" ? [] : [Number(digits)]));
+    return code(numbers.length < 2 ? stem + (some[0]![2] ?? "") : `${stem}${ranges(numbers)}`);
+  });
 }
 
 const folded = (summary: string, body: string): string =>

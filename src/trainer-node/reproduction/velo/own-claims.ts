@@ -125,7 +125,7 @@ function overheadClaims(
       "N19 memory",
       "Memory of training",
       "3021 MB, 421 MB on the GPU",
-      `${(memory.peakBytes / 1e6).toFixed(0)} MB, no GPU`,
+      `at most ${(memory.peakBytes / 1e6).toFixed(0)} MB, no GPU`,
       "undecided",
     ),
     bare(

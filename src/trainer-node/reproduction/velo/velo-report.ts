@@ -29,6 +29,7 @@ export function veloReport({ run, ...input }: VeloReportInput): Report {
       run,
       ...summary(parts, claims),
       ...howToRead(gridSettings(input.results)),
+      ...HISTORY,
     ],
     claims,
     sections: [
@@ -50,7 +51,12 @@ export function veloReport({ run, ...input }: VeloReportInput): Report {
 }
 
 const WHAT: readonly string[] = [
-  "Every policy and every experiment of the VELO / DLRS paper (IEEE TSC 2025), run in this project's simulator by the production's own observation, resolver, cache value and eviction. The paper used a real Qwen-7B, Milvus and the oasst1 dialogues; here both are simulated, so that orders and directions can be compared, not digits. Settings ([settings.ts](../../../src/trainer-node/reproduction/velo/settings.ts)) and claims ([claims.ts](../../../src/trainer-node/reproduction/velo/claims.ts)) were committed before the run. When eight of its jobs were done, the updates of the sweeps were lowered from 6 to 4 for time, and further seeds put last; nothing else was changed. Before it, trial runs, of which some figures were seen, decided how many updates and rounds there was time for, and that notes always hold the row they are valued by; trials of the greedy rules decided the value that the first rows of a database start from. With -0.5 and less the literal eviction had dropped all of them by the end, and Greedy-0.3 would have called the model for every new request; it starts at -0.05, where its share of direct calls is that of Table VI (0.65), which therefore proves nothing. A test is frozen and nobody slows anybody down in it, also where several servers are asked at once; in training every call under way slows the others by 15 %. How to run it: [docs/reproduce.md](../../../docs/reproduce.md).",
+  "Every policy and every experiment of the VELO / DLRS paper (IEEE TSC 2025), run in this project's simulator by the production's own observation, resolver, cache value and eviction. The paper used a real Qwen-7B, Milvus and the oasst1 dialogues; here both are simulated, so that orders and directions can be compared, not digits. A test is frozen and nobody slows anybody down in it, also where several servers are asked at once; in training every call under way slows the others by 15 %. How to run it: [docs/reproduce.md](../../../docs/reproduce.md).",
+];
+
+const HISTORY: readonly string[] = [
+  "## What was fixed before the run",
+  "Settings ([settings.ts](../../../src/trainer-node/reproduction/velo/settings.ts)) and claims ([claims.ts](../../../src/trainer-node/reproduction/velo/claims.ts)) were committed before the run. When eight of its jobs were done, the updates of the sweeps were lowered from 6 to 4 for time, and further seeds put last; nothing else was changed. Before it, trial runs, of which some figures were seen, decided how many updates and rounds there was time for, and that notes always hold the row they are valued by; trials of the greedy rules decided the value that the first rows of a database start from. With -0.5 and less the literal eviction had dropped all of them by the end, and Greedy-0.3 would have called the model for every new request; it starts at -0.05, where its share of direct calls is that of Table VI (0.65), which therefore proves nothing.",
 ];
 
 const howToRead = (settings: number): readonly string[] => [

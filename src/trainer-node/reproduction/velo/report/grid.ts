@@ -37,7 +37,7 @@ export function grid(parts: ReportParts): readonly Section[] {
       page: "grid",
       title: "Where the claims hold",
       text: [
-        `${jobs.length} settings: the resolver's threshold tau_A, q of a wrong answer (bad q), seconds of a direct call, by what share each call under way makes the others slower, Zipf exponent of the questions. In each DLRS and LRS go on learning from the weights of the paper's settings, and the rules play. One seed: a share of settings, not an interval.`,
+        `${jobs.length} settings: the resolver's threshold tau_A, q of a wrong answer (bad q), seconds of a direct call, by what share each call under way makes the others slower, Zipf exponent of the questions. In each DLRS and LRS go on learning from the weights of the paper's settings, and the rules play. Its databases are one update old, those at the paper's settings as many as a training has: claims on new requests (N17) hang on that age. One seed: a share of settings, not an interval.`,
       ],
       tables: [
         {

@@ -33,6 +33,20 @@ export function shippingSentence(rows: readonly ProductRow[]): string | null {
   return `By the rule that was fixed before the figures the product ships **${ships}**: ${reason}. Heads that tie with it, the quickest first: ${tied.join(", ")}.`;
 }
 
+/** How often MAPPO's updates were better than what imitation had left. */
+function keptStart(rows: readonly ProductRow[]): readonly string[] {
+  const said = WORLDS.flatMap((name) => {
+    const trained = rows.filter(({ world, training }) => world === name && training !== null);
+    const kept = trained.filter(({ training }) => training!.keptUpdate === 0);
+    return trained.length === 0 ? [] : [`${kept.length} of ${trained.length} in ${name}`];
+  });
+  return said.length === 0
+    ? []
+    : [
+        `Networks begin by imitating the fixed rule, and keep the weights that are best on withheld families. Trainings that kept what imitation had left, before any update of MAPPO: ${said.join(", ")}.`,
+      ];
+}
+
 export function product(parts: ReportParts): readonly Section[] {
   const rows = productRows(parts.results);
   if (rows.length === 0) return [];
@@ -56,6 +70,8 @@ export function product(parts: ReportParts): readonly Section[] {
       text: [
         'Production resolver, guards, verifier and error budget; reward U = q - 0.5 min(d, 10 s) / 10 s. World "workload": the bundled questions, learnt on one half and measured on the other. World "geometry": a synthetic world with hidden sensitivities, measured in another one than it was trained in. Intervals of U are over seeds (Student), those of differences over families of questions (bootstrap).',
         ...(ships === null ? [] : [ships]),
+        ...keptStart(rows),
+        "Served is counted among the requests that have a right answer in the cache; the feasible oracle shows how many of them guards and verifier leave.",
         ...parts.verdicts("S8"),
       ],
       tables: all.flatMap((one) => [worth(one), behaviour(one)]),

@@ -145,7 +145,7 @@ As in *Fig. 5*.
       ],
     });
     expect(readme(many)).toContain(
-      "commit `0a1b2c3`.</sub>\n\n<details><summary>12 raw files</summary>\n\n[job-0](raw/job-0.json), [job-1]",
+      "commit `0a1b2c3`.</sub>\n\n<details><summary>12 raw files</summary>\n\nIn [raw](raw): `job-0 to 11`\n\n</details>",
     );
   });
 
