@@ -311,6 +311,18 @@ function decision({ id, at, body }) {
   return item;
 }
 
+/** Which backend of `velo/auto` answered, and why. */
+function routingOf({ rule, backend, predictedSeconds, reasons, tried }) {
+  return [
+    `${backend ?? "none"} by ${rule}`,
+    predictedSeconds !== null && `${predictedSeconds.toFixed(1)} s predicted`,
+    reasons.length > 0 && `breaks ${reasons.join(", ")}`,
+    ...tried.map((each) => `after ${each.backend}: ${each.why}`),
+  ]
+    .filter(Boolean)
+    .join("; ");
+}
+
 /** What `GET /admin/decisions/{id}` says, in a table. */
 function explanation(id, body) {
   const table = document.createElement("table");
@@ -322,6 +334,7 @@ function explanation(id, body) {
   };
   row("decision", id);
   row("model", [body.model, body.upstream].filter(Boolean).join(" at "));
+  row("backend", body.routing && routingOf(body.routing));
   row("policy", body.policy);
   row("probabilities", body.probabilities?.map((p) => p.toFixed(3)).join(" / "));
   row("handled as", [body.handling, body.sub].filter(Boolean).join(", "));

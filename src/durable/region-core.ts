@@ -2,6 +2,7 @@
 // R2 and the clock come in, so that tests and the simulator run this very code.
 import { distanceKnots, withDistances } from "../policy/distance-quantiles.ts";
 import { admit, type Drops, recordsOf } from "./admission.ts";
+import { afterCalls, afterRunning, isUnused } from "./backend-state.ts";
 import { CacheBook } from "./cache-book.ts";
 import { type EvictionSettings, Evictor, withDoomed } from "./evictor.ts";
 import { IndexQueue } from "./index-queue.ts";
@@ -124,8 +125,9 @@ export class RegionCore {
   }
 
   /** Makes a report durable and answers with what an isolate must know. Never waits for anything. */
-  report(report: Report): ReportReply {
+  report({ calls, running, ...report }: Report): ReportReply {
     if (this.#ledger.has(report.batchId)) return this.#reply(report.freshCursor, true, 0);
+    this.#hear(calls ?? [], running);
     if (this.#reports++ % SIZE_CHECK_EVERY === 0) this.#measure();
     const before = recordsOf(report);
     if (this.readOnly) return this.#reply(report.freshCursor, false, before);
@@ -258,9 +260,7 @@ export class RegionCore {
   change(
     work: (
       state: RegionState,
-    ) => Partial<
-      Pick<RegionState, "epoch" | "killSwitches" | "rollout" | "backends" | "coldStart">
-    >,
+    ) => Partial<Pick<RegionState, "epoch" | "killSwitches" | "rollout" | "coldStart">>,
   ): void {
     this.#refuseReadOnly();
     this.state.commit((state) => ({ ...state, ...work(state) }));
@@ -348,6 +348,16 @@ export class RegionCore {
     this.#drops = {};
   }
 
+  /** What is known of backends is worth a minute: memory is enough, and the next commit takes it along. */
+  #hear(calls: NonNullable<Report["calls"]>, running: Report["running"]): void {
+    if (calls.length === 0 && running === undefined) return;
+    const now = this.#ports.now();
+    const after = afterCalls(this.state.value.backends, calls, now);
+    this.state.note({
+      backends: running === undefined ? after : afterRunning(after, running, now),
+    });
+  }
+
   /** null: storage is full. */
   #append(report: Report): ReturnType<Ledger["append"]> | null {
     try {
@@ -377,7 +387,7 @@ export class RegionCore {
       epoch,
       killSwitches,
       policy: servingOf(rollout, this.#ports.settings.rollout),
-      backends,
+      ...(!isUnused(backends) && { backends: { state: backends, at: now } }),
       ...this.#queue.fresh.after(freshCursor, this.#ledger.last, tombstones),
       tombstones: tombstones.filter(({ until }) => until > now).map(({ id }) => id),
       ...(distances && knots && { distances: { embedder: distances.embedder, knots } }),

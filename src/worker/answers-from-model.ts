@@ -17,6 +17,7 @@ import { type ModelConnection, modelConnection } from "./model-connection.ts";
 import { type ModelReply } from "./ports.ts";
 import { type Keep, examineNearMiss, examineServed } from "./satisfaction/examine.ts";
 import { type FlightEvent, type Leader, beat, follow } from "./single-flight.ts";
+import { type RoutedCall, leftMs, routeCall } from "./upstream/auto.ts";
 import { augment, estimateTokens } from "./upstream/notes.ts";
 
 /** A store that hangs must not hold an answer's row back for ever. */
@@ -48,22 +49,31 @@ export async function askModel(life: Life, notes: readonly StoredAnswer[]): Prom
     }
   }
   const connection = modelConnection(life, leader);
+  const deadlineMs = leftMs(life.limits.deadlineMs, life);
+  let routed: RoutedCall | null = null;
   let reply: ModelReply;
   try {
+    routed = routeCall(life);
     reply = await ports.callModel({
       ...life.call,
       ...(await outgoing(life, notes)),
       signal: connection.signal,
+      ...(deadlineMs !== null && { deadlineMs }),
+      ...(routed && { plan: routed.plan }),
     });
+    routed?.answered(reply);
   } catch (error) {
+    routed?.answered(null);
+    if (life.record.routing) life.desk.add({ receipt: receiptOf(life.record) });
     leader?.failed();
     end(life, request.signal.aborted ? "client_abort" : "upstream_error", null, 0);
     throw error;
   }
   // An answer with notes, or of a stand-in model, is not what the next caller should get for a week.
-  const shareable = notes.length === 0 && reply.upstream === life.call.upstream.name;
+  const isAsked = routed?.isShareable ?? reply.upstream === life.call.upstream.name;
+  const shareable = notes.length === 0 && isAsked;
   connection.hasAnswered = true;
-  return relay(life, reply, { leader, connection, shareable });
+  return relay(life, reply, { leader, connection, shareable, routed });
 }
 
 /** Requests that may share a call: equal in everything that shapes the answer, its length included. */
@@ -96,11 +106,18 @@ interface Relay {
   readonly leader: Leader | null;
   readonly connection: ModelConnection;
   readonly shareable: boolean;
+  readonly routed: RoutedCall | null;
 }
 
-function relay(life: Life, reply: ModelReply, { leader, connection, shareable }: Relay): Response {
+function relay(
+  life: Life,
+  reply: ModelReply,
+  { leader, connection, shareable, routed }: Relay,
+): Response {
   const { ports, record } = life;
   record.upstream = reply.upstream;
+  // Written down before it was known which backend answers.
+  if (routed !== null) life.desk.add({ receipt: receiptOf(record) });
   const headers = new Headers(reply.headers);
   for (const [name, value] of Object.entries(decisionHeaders(record, ports.now())))
     headers.set(name, value);
@@ -108,6 +125,7 @@ function relay(life: Life, reply: ModelReply, { leader, connection, shareable }:
   if (!ok) leader?.failed();
   if (reply.body === null) {
     leader?.failed();
+    routed?.ended({ ...NO_BODY, ok });
     end(life, ok ? "incomplete" : "upstream_error", null, reply.firstByteMs);
     return new Response(null, { status: reply.status, headers });
   }
@@ -131,6 +149,14 @@ function relay(life: Life, reply: ModelReply, { leader, connection, shareable }:
     return verdict.storable ? verdict.answer : null;
   };
   const settle = async (kind: StreamEnd): Promise<void> => {
+    routed?.ended({
+      kind,
+      ok,
+      isComplete: collector.finishReason !== undefined,
+      promptTokens: collector.usage?.promptTokens ?? promptTokensOf(life),
+      outputTokens: collector.usage?.completionTokens ?? estimateTokens(collector.text),
+      firstByteMs: reply.firstByteMs,
+    });
     const answer = kind === "done" ? await store() : null;
     if (answer !== null) {
       end(life, "final", answer, reply.firstByteMs);
@@ -169,6 +195,14 @@ function relay(life: Life, reply: ModelReply, { leader, connection, shareable }:
   });
   return new Response(body, { status: reply.status, headers });
 }
+
+const NO_BODY = {
+  kind: "done",
+  isComplete: false,
+  promptTokens: 0,
+  outputTokens: 0,
+  firstByteMs: 0,
+} as const;
 
 /** An answer may be final for the client (cut by length, a refusal, a tool call) and still not be stored. */
 const outcomeKind = (kind: "done" | "error", collector: AnswerCollector) =>
@@ -274,7 +308,7 @@ function end(
       now: ports.now(),
       tokensIn,
       tokensOut,
-      costUsd: costOf(life.call.model, tokensIn, tokensOut),
+      costUsd: costOf(record.chosen?.model ?? life.call.model, tokensIn, tokensOut),
       savedUsd: 0,
       parts: { firstByte: firstByteMs },
     }),

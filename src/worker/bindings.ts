@@ -5,7 +5,13 @@ import { embedderProfile } from "../policy/embedders.ts";
 import { builtInEmbedder, builtInSpace } from "./built-in-embedder.ts";
 import { builtInScorer } from "./built-in-verifier.ts";
 import { type AuthPorts } from "./auth.ts";
-import { type Config, type UpstreamConfig, fallbacksOf, parseConfig } from "./config.ts";
+import {
+  type Config,
+  type Route,
+  type UpstreamConfig,
+  fallbacksOf,
+  parseConfig,
+} from "./config.ts";
 import { spaceOf } from "./embedder-config.ts";
 import { type Env } from "./env.ts";
 import { Isolate } from "./isolate.ts";
@@ -20,13 +26,21 @@ import {
 import { GatewayError } from "./openai/errors.ts";
 import { type PolicyBucket } from "./policy-files.ts";
 import { loadedPolicy, policyStatus, refreshPolicies } from "./policy-loader.ts";
-import { type Dependency, type Hop, type ModelCall, type ModelReply, type Ports } from "./ports.ts";
+import {
+  type Dependency,
+  type Hop,
+  type ModelCall,
+  type ModelReply,
+  type Ports,
+  type RoutePlan,
+} from "./ports.ts";
 import { embeddingPrice } from "./prices.ts";
 import { type MovingPorts, moveRows } from "./re-embedding.ts";
 import { type RegionConfig, regionObjectName, regionOf } from "./regions.ts";
 import { Breakers, CircuitBreaker, guarded } from "./upstream/breaker.ts";
-import { callFirstAvailable } from "./upstream/call.ts";
+import { type UpstreamDeps, callFirstAvailable } from "./upstream/call.ts";
 import { waitFor, withDeadline } from "./upstream/deadline.ts";
+import { callInOrder } from "./upstream/failover.ts";
 import { RetryBudget } from "./upstream/retry.ts";
 import { type UpstreamTarget } from "./upstream/target.ts";
 import { workersAiFetch } from "./upstream/workers-ai.ts";
@@ -71,17 +85,29 @@ const retryBudgets = new Map<string, RetryBudget>();
 
 /** Parsed once per isolate; a broken document fails every request with its message in the log. */
 let parsed:
-  | { readonly from: unknown; readonly embedder: string; readonly config: Config }
+  | {
+      readonly from: unknown;
+      readonly embedder: string;
+      readonly routing: string | undefined;
+      readonly config: Config;
+    }
   | undefined;
 function configOf(env: Env): Config {
-  if (parsed === undefined || parsed.from !== env.VELO || parsed.embedder !== env.EMBEDDER)
+  if (
+    parsed === undefined ||
+    parsed.from !== env.VELO ||
+    parsed.embedder !== env.EMBEDDER ||
+    parsed.routing !== env.ROUTING
+  )
     parsed = {
       from: env.VELO,
       embedder: env.EMBEDDER,
+      routing: env.ROUTING,
       config: parseConfig(env.VELO, {
         environment: env.ENVIRONMENT,
         upstreamBaseUrl: env.UPSTREAM_BASE_URL,
         embedder: env.EMBEDDER,
+        routing: env.ROUTING,
       }),
     };
   return parsed.config;
@@ -223,6 +249,13 @@ async function callModel(
   env: Env,
   now: () => number,
 ): Promise<ModelReply> {
+  const network = {
+    fetch: (url: string, init: RequestInit) => fetch(url, init),
+    now,
+    random: Math.random,
+    wait: waitFor,
+  };
+  if (call.plan !== undefined) return callPlanned(call, call.plan, config, env, network);
   const routes = [
     { upstream: call.upstream, model: call.model },
     ...fallbacksOf(config, call.upstream, call.model),
@@ -234,12 +267,10 @@ async function callModel(
       body: bodyFor(call, routes.find(({ upstream }) => upstream.name === name)?.model.target),
       headers: call.headers,
       signal: call.signal,
+      ...(call.deadlineMs !== undefined && { deadlineMs: call.deadlineMs }),
     }),
     {
-      fetch: (url, init) => fetch(url, init),
-      now,
-      random: Math.random,
-      wait: waitFor,
+      ...network,
       // One tenant's bad key or model must not open the breaker for everybody.
       breakerFor: ({ name }) => upstreamBreakers.for(`${call.tenant}|${name}|${call.model.id}`),
       budgetFor: ({ name }) => {
@@ -249,6 +280,28 @@ async function callModel(
       },
     },
   );
+}
+
+/** For `velo/auto`: the breakers are those of calls that name the model. */
+async function callPlanned(
+  call: ModelCall,
+  plan: RoutePlan,
+  config: Config,
+  env: Env,
+  network: Pick<UpstreamDeps, "fetch" | "now" | "random" | "wait">,
+): Promise<ModelReply> {
+  const planned = ({ upstream, model }: Route) => ({
+    target: targetOf(upstream, config, env),
+    request: {
+      path: call.path,
+      body: bodyFor(call, model.target),
+      headers: call.headers,
+      signal: call.signal,
+    },
+    breaker: upstreamBreakers.for(`${call.tenant}|${upstream.name}|${model.id}`),
+  });
+  const { response, place } = await callInOrder(plan.order.map(planned), network, plan);
+  return { ...response, place };
 }
 
 /** The caller's own bytes, unless this upstream knows the model by another name. */

@@ -8,12 +8,13 @@ import { type Experience, type NotesArm, type Outcome } from "../policy/experien
 import { encodeHalf } from "../policy/half.ts";
 import { type Observation, type Policy } from "../policy/network/policy.ts";
 import { RESOLVER_VERSION, obstacleOf } from "../policy/cache/resolver.ts";
-import { type ModelConfig } from "./config.ts";
+import { type ModelConfig, type Route } from "./config.ts";
 import { type EmbedderInfo } from "./lookup/embedder.ts";
 import { type StoredAnswer } from "./lookup/entries.ts";
 import { type LookUp } from "./lookup/look-up.ts";
 import { type Examination } from "./satisfaction/plan.ts";
 import { SHARED_OPERATIONS, costOfLookUp, costOfOperations } from "./prices.ts";
+import { type RoutingNote } from "./upstream/auto.ts";
 import { estimateTokens } from "./upstream/notes.ts";
 
 type CacheResult = "HIT-EXACT" | "HIT-SEMANTIC" | "AUGMENTED" | "MISS" | "BYPASS";
@@ -51,6 +52,9 @@ export interface DecisionRecord {
   /** Where notes were possible: its part in their trial, and the rows that they came from. */
   notes: NotesArm | null;
   noteRows: readonly string[];
+  /** Of a request for `velo/auto` that a model answers: the choice, and what was chosen. */
+  routing?: RoutingNote;
+  chosen?: Route;
 }
 
 /** `d<time in base36>-<random>-<region>`: sorts by time and names the object that keeps it. */
@@ -72,7 +76,13 @@ export function decisionHeaders(record: DecisionRecord, now: number): Record<str
   headers["x-velo-decision"] = record.id;
   headers["x-velo-region"] = record.region;
   headers["x-velo-overhead-ms"] = String(Math.round(record.overheadMs));
-  headers["x-velo-model"] = asciiHeader(record.served?.model ?? record.model);
+  headers["x-velo-model"] = asciiHeader(
+    record.served?.model ?? record.routing?.model ?? record.model,
+  );
+  if (record.routing) {
+    headers["x-velo-backend"] = asciiHeader(record.routing.backend ?? "none");
+    headers["x-velo-routing"] = asciiHeader(routingHeader(record.routing));
+  }
   if (record.policy) headers["x-velo-policy"] = `${record.policy.name}@${record.policy.version}`;
   const row = record.decision?.selected;
   if (row && record.result !== "MISS")
@@ -80,6 +90,16 @@ export function decisionHeaders(record: DecisionRecord, now: number): Record<str
   if (record.served)
     headers["x-velo-age"] = String(Math.max(0, Math.floor((now - record.served.createdAt) / 1000)));
   return headers;
+}
+
+function routingHeader(routing: RoutingNote): string {
+  const { rule, predictedSeconds, feasible, reasons, tried } = routing;
+  return [
+    rule,
+    ...(predictedSeconds === null ? [] : [`predicted=${predictedSeconds.toFixed(2)}s`]),
+    ...(feasible ? [] : [`infeasible=${reasons.join(",")}`]),
+    ...(tried.length === 0 ? [] : [`tried=${tried.map(({ backend }) => backend).join(",")}`]),
+  ].join("; ");
 }
 
 /** Header values are bytes: a model's or a field's name may hold anything. */
@@ -132,6 +152,7 @@ export function receiptOf(record: DecisionRecord): Receipt {
       route: record.route,
       model: record.model,
       upstream: record.upstream,
+      ...(record.routing && { routing: record.routing }),
       stream: record.stream,
       question: record.question.slice(0, 300),
       overheadMs: Math.round(record.overheadMs),

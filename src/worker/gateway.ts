@@ -28,6 +28,7 @@ import { type Asker, askerOf } from "./satisfaction/asked-again.ts";
 import { examineServed } from "./satisfaction/examine.ts";
 import { earlierWording, isRegenerate, noteAsk } from "./satisfaction/implicit.ts";
 import { planExamination } from "./satisfaction/plan.ts";
+import { type RequestLimits, limitsOf } from "./upstream/auto.ts";
 import { withDeadline } from "./upstream/deadline.ts";
 
 /** What a policy may take at least, however little of the look-up's time is left. Milliseconds. */
@@ -54,6 +55,7 @@ export interface Life {
   readonly startedAt: number;
   readonly ports: Ports;
   readonly controls: CacheControls;
+  readonly limits: RequestLimits;
   readonly eligibility: Eligibility;
   readonly record: DecisionRecord;
   readonly call: ModelCall;
@@ -148,6 +150,7 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
       { param: "model" },
     );
   const asked = cacheControlsOf(request.headers, body["cache"]);
+  const limits = limitsOf(request.headers, key.tenant.settings);
   const desk = ports.isolate.desk(regionObjectName(region, key.tenant.id));
   const placed = await placeInCache(request, asked, ports);
   const cached = desk.paysToLookUp(key.tenant.id)
@@ -165,6 +168,7 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
   return {
     ...asking,
     request,
+    limits,
     startedAt,
     controls: again ? { ...asked, noCache: true } : asked,
     isRegenerate: again,

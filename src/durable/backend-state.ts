@@ -1,0 +1,247 @@
+// What a region knows of the model servers behind it: how fast and how often they answer, who is calling them now, and
+// which of them not to call. A pure state machine: the region object keeps it, isolates go on with a copy of it.
+import { Measurements, type Prior } from "../policy/routing/measurements.ts";
+import { type Backend, type Load, type Spread } from "../policy/routing/selector.ts";
+
+/** How one call ended. One that the client gave up is none. */
+export interface BackendCall {
+  /** `<upstream>/<model>` */
+  readonly backend: string;
+  readonly tenant: string;
+  readonly succeeded: boolean;
+  /** Until the last byte, or the failure. */
+  readonly seconds: number;
+  /** null where the answer came in one piece. */
+  readonly firstTokenSeconds: number | null;
+  readonly outputTokens: number;
+}
+
+/** An isolate's calls that have not ended, by backend. */
+export interface RunningCalls {
+  readonly isolate: string;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+interface Health {
+  /** In a row, and whose they were: two tenants are enough to know. */
+  readonly failures: number;
+  readonly tenants: readonly string[];
+  readonly openings: number;
+  /** null: closed. After this moment: half-open. */
+  readonly openUntil: number | null;
+  readonly closedAt: number;
+  /** Of the last outcome. */
+  readonly at: number;
+}
+
+export interface BackendsState {
+  /** Snapshot of `Measurements`, as JSON text: between objects and isolates only values of a known type pass. */
+  readonly measured: string;
+  readonly health: Readonly<Record<string, Health>>;
+  /** By isolate. */
+  readonly running: Readonly<
+    Record<string, { readonly at: number; readonly counts: RunningCalls["counts"] }>
+  >;
+}
+
+/** A copy of the state, with the clock that its times are of. */
+export interface BackendsView {
+  readonly state: BackendsState;
+  readonly at: number;
+}
+
+export const NO_BACKENDS: BackendsState = { measured: "[]", health: {}, running: {} };
+
+const MAX_BACKENDS = 64;
+const MAX_ISOLATES = 256;
+/** An isolate that is not heard of for so long has no calls, or is gone. */
+const RUNNING_MS = 30_000;
+
+/** As of a single caller's breaker (src/worker/upstream/breaker.ts): 5 in a row, 30 s more each time, at most 300 s. */
+const FAILURES_TO_OPEN = 5;
+/** One tenant's requests may be what a server fails at, so they alone close it to nobody else. */
+const TENANTS_TO_OPEN = 2;
+const BASE_OPEN_MS = 30_000;
+const MAX_OPEN_MS = 300_000;
+
+/** A server that is not called shows no more what it can do: what it was blamed for is forgotten by half in this time. */
+const BLAME_HALF_LIFE_MS = 60_000;
+/** The same for its measured times, which go back to the guess. */
+const MEASURED_HALF_LIFE_MS = 600_000;
+
+export function afterCalls(
+  state: BackendsState,
+  calls: readonly BackendCall[],
+  now: number,
+): BackendsState {
+  const known = calls.filter(isCall);
+  if (known.length === 0) return state;
+  const measurements = measurementsOf(state);
+  const health: Record<string, Health> = { ...state.health };
+  for (const call of known) {
+    measurements.observe({
+      requestId: "",
+      class: 0,
+      deadlineSeconds: null,
+      cost: 0,
+      quality: null,
+      embedding: null,
+      ...call,
+    });
+    const before = health[call.backend];
+    // The last one heard of stands last.
+    delete health[call.backend];
+    health[call.backend] = healthAfter(before ?? HEALTHY, call, now);
+  }
+  const names = Object.keys(health);
+  for (const name of names.slice(0, Math.max(0, names.length - MAX_BACKENDS))) delete health[name];
+  return { ...state, measured: JSON.stringify(measurements.snapshot()), health };
+}
+
+const HEALTHY: Health = {
+  failures: 0,
+  tenants: [],
+  openings: 0,
+  openUntil: null,
+  closedAt: 0,
+  at: 0,
+};
+
+function healthAfter(health: Health, { succeeded, tenant }: BackendCall, now: number): Health {
+  const { openUntil } = health;
+  // Begun before it was closed to calls: says nothing of how it is now.
+  if (openUntil !== null && now < openUntil) return health;
+  if (succeeded)
+    return {
+      ...health,
+      failures: 0,
+      tenants: [],
+      openUntil: null,
+      closedAt: openUntil === null ? health.closedAt : now,
+      at: now,
+    };
+  const failures = health.failures + 1;
+  const tenants = [...new Set([...health.tenants, tenant])].slice(0, TENANTS_TO_OPEN);
+  const isBroken = failures >= FAILURES_TO_OPEN && tenants.length >= TENANTS_TO_OPEN;
+  if (openUntil === null && !isBroken) return { ...health, failures, tenants, at: now };
+  // Every 30 s spent closed forgives one opening.
+  const healthyMs = openUntil === null ? now - health.closedAt : 0;
+  const openings = Math.max(0, health.openings - Math.floor(healthyMs / BASE_OPEN_MS)) + 1;
+  return {
+    failures: 0,
+    tenants: [],
+    openings,
+    openUntil: now + Math.min(MAX_OPEN_MS, BASE_OPEN_MS * openings),
+    closedAt: health.closedAt,
+    at: now,
+  };
+}
+
+/** Takes the place of what the isolate said before. */
+export function afterRunning(
+  state: BackendsState,
+  { isolate, counts }: RunningCalls,
+  now: number,
+): BackendsState {
+  const sound = Object.entries(counts).filter(
+    ([name, count]) => isName(name) && Number.isInteger(count) && count > 0,
+  );
+  const others = Object.entries(state.running).filter(
+    ([name, { at }]) => name !== isolate && now - at <= RUNNING_MS,
+  );
+  const said = { at: now, counts: Object.fromEntries(sound.slice(0, MAX_BACKENDS)) };
+  const running = [
+    ...others,
+    ...(sound.length > 0 && isName(isolate) ? [[isolate, said] as const] : []),
+  ];
+  return { ...state, running: Object.fromEntries(running.slice(-MAX_ISOLATES)) };
+}
+
+/** The view on another clock, which shows `now`. */
+export function stateOf({ state, at }: BackendsView, now: number): BackendsState {
+  const by = now - at;
+  const health = Object.entries(state.health).map(([name, each]) => {
+    const openUntil = each.openUntil === null ? null : each.openUntil + by;
+    return [name, { ...each, openUntil, closedAt: each.closedAt + by, at: each.at + by }] as const;
+  });
+  const running = Object.entries(state.running).map(
+    ([name, each]) => [name, { ...each, at: each.at + by }] as const,
+  );
+  return { ...state, health: Object.fromEntries(health), running: Object.fromEntries(running) };
+}
+
+/**
+ * What is believed of one server. Measured times fade to the guess and blame to nothing while no outcome tells more, so
+ * that a server that was slow or broke is tried again.
+ */
+export function believed(
+  state: BackendsState,
+  backend: string,
+  prior: Prior,
+  now: number,
+): Pick<Backend, "firstTokenSeconds" | "secondsPerToken" | "failureShare" | "breaker"> {
+  const { firstTokenSeconds, secondsPerToken, failureShare } = measurementsOf(state).of(backend);
+  const health = state.health[backend];
+  const age = health === undefined ? 0 : Math.max(0, now - health.at);
+  const left = 2 ** (-age / MEASURED_HALF_LIFE_MS);
+  return {
+    firstTokenSeconds: faded(firstTokenSeconds, prior.firstTokenSeconds, left),
+    secondsPerToken: faded(secondsPerToken, prior.secondsPerToken, left),
+    failureShare: failureShare * 2 ** (-age / BLAME_HALF_LIFE_MS),
+    breaker: breakerOf(health, now),
+  };
+}
+
+const breakerOf = (health: Health | undefined, now: number): Backend["breaker"] =>
+  health === undefined || health.openUntil === null
+    ? "closed"
+    : now < health.openUntil
+      ? "open"
+      : "half-open";
+
+const faded = (measured: Spread | null, prior: number, left: number): Spread =>
+  measured === null
+    ? { mean: prior, deviation: 0 }
+    : { mean: prior + left * (measured.mean - prior), deviation: measured.deviation };
+
+/** Calls that other isolates had under way when they last said so, the oldest word's age with them; null: none. */
+export function loadElsewhere(
+  state: BackendsState,
+  backend: string,
+  isolate: string,
+  now: number,
+): Load | null {
+  let running = 0;
+  let ageMs = 0;
+  for (const [name, { at, counts }] of Object.entries(state.running)) {
+    const count = counts[backend] ?? 0;
+    if (name === isolate || count === 0 || now - at > RUNNING_MS) continue;
+    running += count;
+    ageMs = Math.max(ageMs, now - at);
+  }
+  return running === 0 ? null : { running, waiting: 0, ageMs };
+}
+
+/** Nothing was ever heard of any. */
+export const isUnused = ({ health, running }: BackendsState): boolean =>
+  Object.keys(health).length === 0 && Object.keys(running).length === 0;
+
+/** What an older release stored is an empty list. */
+export const isBackendsState = (value: unknown): value is BackendsState =>
+  typeof value === "object" &&
+  value !== null &&
+  "health" in value &&
+  "measured" in value &&
+  typeof value.measured === "string";
+
+function measurementsOf(state: BackendsState): Measurements {
+  const measurements = new Measurements({ maxServers: MAX_BACKENDS });
+  measurements.restore(JSON.parse(state.measured));
+  return measurements;
+}
+
+const isName = (name: unknown): boolean =>
+  typeof name === "string" && name !== "" && name.length <= 300 && name !== "__proto__";
+
+const isCall = ({ backend, tenant, seconds }: BackendCall): boolean =>
+  isName(backend) && isName(tenant) && Number.isFinite(seconds) && seconds >= 0;

@@ -1,0 +1,129 @@
+// What recent calls say of each server's speed and failures, for the fields of `Backend` that are measured.
+import { type Backend, type Outcome, type Spread } from "./selector.ts";
+import { entriesOf, isRecord, isQuantity } from "./state.ts";
+
+/** Running mean and variance of one quantity; `weight` outcomes count behind it. */
+interface Moments {
+  readonly mean: number;
+  readonly variance: number;
+  readonly weight: number;
+}
+
+interface Measured {
+  readonly firstToken: Moments | null;
+  readonly perToken: Moments | null;
+  readonly failureShare: number;
+}
+
+/** A guess for a server that was never called, worth two outcomes. */
+export interface Prior {
+  readonly firstTokenSeconds: number;
+  readonly secondsPerToken: number;
+}
+
+const PRIOR_WEIGHT = 2;
+/** Least weight of the newest outcome: a server that changes its speed is believed after some twenty calls. */
+const LEAST_STEP = 0.05;
+
+/** Longer than any call. */
+const MOST_SECONDS = 1e6;
+
+/** Bounded: the server not heard of for longest is forgotten. */
+export class Measurements {
+  readonly #priors: Readonly<Record<string, Prior>>;
+  readonly #maxServers: number;
+  #servers = new Map<string, Measured>();
+
+  constructor({
+    priors = {},
+    maxServers = 1_000,
+  }: {
+    readonly priors?: Readonly<Record<string, Prior>>;
+    readonly maxServers?: number;
+  } = {}) {
+    this.#priors = priors;
+    this.#maxServers = maxServers;
+  }
+
+  /** Here `seconds` are those of service alone: deduct what transfer and waiting took. */
+  observe({ backend, succeeded, seconds, firstTokenSeconds, outputTokens }: Outcome): void {
+    const before = this.#measured(backend);
+    // A failure is often quick; its times say nothing of how fast answers are.
+    const perToken = succeeded ? (seconds - (firstTokenSeconds ?? 0)) / outputTokens : null;
+    this.#servers.delete(backend);
+    this.#servers.set(backend, {
+      firstToken: after(before.firstToken, succeeded ? firstTokenSeconds : null),
+      perToken: after(before.perToken, perToken),
+      failureShare: before.failureShare + LEAST_STEP * (Number(!succeeded) - before.failureShare),
+    });
+    if (this.#servers.size > this.#maxServers)
+      this.#servers.delete(this.#servers.keys().next().value!);
+  }
+
+  /** The measured fields of a server, null where neither an outcome nor a prior tells. */
+  of(backend: string): Pick<Backend, "firstTokenSeconds" | "secondsPerToken" | "failureShare"> {
+    const { firstToken, perToken, failureShare } = this.#measured(backend);
+    return {
+      firstTokenSeconds: firstToken && spreadOf(firstToken),
+      secondsPerToken: perToken && spreadOf(perToken),
+      failureShare,
+    };
+  }
+
+  /** Plain data. */
+  snapshot(): unknown {
+    return [...this.#servers];
+  }
+
+  /** False, and nothing has changed, when this is no snapshot. */
+  restore(state: unknown): boolean {
+    const servers = entriesOf(state, isMeasured);
+    if (servers === null) return false;
+    this.#servers = servers;
+    return true;
+  }
+
+  #measured(backend: string): Measured {
+    const known = this.#servers.get(backend);
+    if (known !== undefined) return known;
+    const prior = Object.hasOwn(this.#priors, backend) ? this.#priors[backend]! : null;
+    return {
+      firstToken: prior && guess(prior.firstTokenSeconds),
+      perToken: prior && guess(prior.secondsPerToken),
+      failureShare: 0,
+    };
+  }
+}
+
+const guess = (mean: number): Moments => ({ mean, variance: 0, weight: PRIOR_WEIGHT });
+
+/** step = max(0.05, 1 / (n + 1)); mean += step d; variance = (1 - step)(variance + step d^2). Nonsense changes nothing. */
+function after(before: Moments | null, value: number | null): Moments | null {
+  if (!isQuantity(value) || value > MOST_SECONDS) return before;
+  if (before === null) return { mean: value, variance: 0, weight: 1 };
+  const step = Math.max(LEAST_STEP, 1 / (before.weight + 1));
+  const difference = value - before.mean;
+  return {
+    mean: before.mean + step * difference,
+    variance: (1 - step) * (before.variance + step * difference ** 2),
+    weight: Math.min(1 / LEAST_STEP, before.weight + 1),
+  };
+}
+
+const spreadOf = ({ mean, variance }: Moments): Spread => ({
+  mean,
+  deviation: Math.sqrt(variance),
+});
+
+const isMoments = (value: unknown): value is Moments | null =>
+  value === null ||
+  (isRecord(value) &&
+    isQuantity(value["mean"]) &&
+    isQuantity(value["variance"]) &&
+    isQuantity(value["weight"]));
+
+const isMeasured = (value: unknown): value is Measured =>
+  isRecord(value) &&
+  isMoments(value["firstToken"]) &&
+  isMoments(value["perToken"]) &&
+  isQuantity(value["failureShare"]);

@@ -1,0 +1,109 @@
+// All jobs of the reproduction. A job is one world with one seed, in which every algorithm meets the same requests.
+import { type Job } from "../results-folder.ts";
+import { ALGORITHM_NAMES, type AlgorithmName } from "./algorithms.ts";
+import { type Where } from "./figures.ts";
+import {
+  DRIFTS,
+  EDGE_MODEL_NAMES,
+  LOADS,
+  NETWORK_NAMES,
+  PAPER_WORLD,
+  type Scale,
+  swingOf,
+  type WorldSettings,
+  worldWith,
+  gridWorlds,
+} from "./settings.ts";
+
+/** The proxies and what they stand for, in the paper's world. */
+export interface SpecifiedParams {
+  readonly world: WorldSettings;
+  readonly seed: number;
+  readonly trainingRequests: number;
+}
+
+export interface RunParams {
+  readonly world: WorldSettings;
+  readonly seed: number;
+  readonly algorithms: readonly AlgorithmName[];
+}
+
+/** What every experiment runs, in the order of tables. */
+export const COMPARED = [
+  "FineInfer",
+  "AGOD",
+  "RewardlessGuidance",
+  "PerLLM",
+  "LPC",
+  "LPC-measured",
+] as const satisfies readonly AlgorithmName[];
+const SWEPT = [...COMPARED, "shortest-queue", "random"] as const;
+const DRIFTING = [
+  ...SWEPT,
+  "PerLLM-told",
+  "PerLLM-printed",
+  "PerLLM-undiscounted",
+  "PerLLM-no-bandit",
+] as const;
+
+const slug = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9.]+/g, "-");
+
+/** Without the seed. */
+function experimentOf({
+  model = "Yi-6B",
+  network = "stable",
+  users = PAPER_WORLD.users,
+  drift,
+  isSpecified = false,
+}: Where): string {
+  if (isSpecified) return "specified";
+  if (drift !== undefined) return `drift-${slug(drift)}`;
+  if (users !== PAPER_WORLD.users) return `load-${network}-${users}`;
+  return `headline-${slug(model)}-${network}`;
+}
+
+export const jobId = (where: Where, seed: number): string => `${experimentOf(where)}-${seed}`;
+
+export function perllmJobs(scale: Scale): readonly Job[] {
+  const jobs: Job[] = [];
+  const { requests } = scale;
+  const run = (where: Where, seed: number, params: Omit<RunParams, "seed">) =>
+    jobs.push({ id: jobId(where, seed), kind: "run", params: { ...params, seed } });
+  for (const seed of scale.seeds)
+    for (const model of EDGE_MODEL_NAMES)
+      for (const network of NETWORK_NAMES)
+        run({ model, network }, seed, {
+          world: worldWith(model, { requests, swing: swingOf(network) }),
+          algorithms: ALGORITHM_NAMES,
+        });
+  for (const seed of scale.sweepSeeds) {
+    for (const network of NETWORK_NAMES)
+      for (const users of LOADS)
+        if (users !== PAPER_WORLD.users)
+          run({ network, users }, seed, {
+            world: { ...PAPER_WORLD, requests, users, swing: swingOf(network) },
+            algorithms: SWEPT,
+          });
+    for (const [drift, change] of Object.entries(DRIFTS))
+      run({ drift }, seed, {
+        world: { ...PAPER_WORLD, requests, ...change },
+        algorithms: DRIFTING,
+      });
+    const params: SpecifiedParams = {
+      world: { ...PAPER_WORLD, requests },
+      seed,
+      trainingRequests: scale.trainingRequests,
+    };
+    jobs.push({ id: jobId({ isSpecified: true }, seed), kind: "specified", params });
+  }
+  for (const [index, world] of gridWorlds().entries())
+    if (index % scale.gridStride === 0) {
+      const params: RunParams = {
+        world: { ...world, requests: scale.gridRequests },
+        seed: 1,
+        algorithms: SWEPT,
+      };
+      jobs.push({ id: `grid-${String(index).padStart(3, "0")}`, kind: "grid", params });
+    }
+  return jobs;
+}

@@ -1,0 +1,54 @@
+// What a job does: every algorithm of it, one after the other, in the same world with the same seed.
+import { type Job } from "../results-folder.ts";
+import { rounded } from "../velo/figures.ts";
+import { ALGORITHMS } from "./algorithms.ts";
+import { D2sac } from "./d2sac.ts";
+import { type RunParams, type SpecifiedParams } from "./experiments.ts";
+import { type Figures } from "./figures.ts";
+import { plannedGuidance } from "./planned-guidance.ts";
+import { simulate } from "./simulate.ts";
+
+export interface RunResult {
+  readonly figures: Readonly<Record<string, Figures>>;
+}
+
+export async function perllmRunner({ kind, params }: Job): Promise<RunResult> {
+  switch (kind) {
+    case "run":
+    case "grid":
+      return runAll(params as RunParams);
+    case "specified":
+      return runSpecified(params as SpecifiedParams);
+    default:
+      throw new Error(`no job is of the kind ${kind}`);
+  }
+}
+
+function runAll({ world, seed, algorithms }: RunParams): RunResult {
+  const figures: Record<string, Figures> = {};
+  for (const name of algorithms)
+    figures[name] = rounded(simulate({ world, seed, player: ALGORITHMS[name](world) }));
+  return { figures };
+}
+
+/** Seeds of trainings are none of the tests'. */
+const TRAINING_SEED = 1_000_000;
+
+function runSpecified({ world, seed, trainingRequests }: SpecifiedParams): RunResult {
+  const { figures } = runAll({ world, seed, algorithms: PROXIES });
+  const agent = new D2sac(world.edgeFactors.length, TRAINING_SEED + seed);
+  simulate({
+    world: { ...world, requests: trainingRequests },
+    seed: TRAINING_SEED + seed,
+    player: agent.learning(),
+  });
+  return {
+    figures: {
+      ...figures,
+      "AGOD-D2SAC": rounded(simulate({ world, seed, player: agent.frozen() })),
+      "RewardlessGuidance-planned": rounded(simulate({ world, seed, player: plannedGuidance() })),
+    },
+  };
+}
+
+const PROXIES = ["AGOD", "RewardlessGuidance", "PerLLM", "LPC"] as const;

@@ -1,0 +1,123 @@
+// A server: a link to it, a queue, and slots that answer one request each. All first in, first out, so that what a request
+// meets is certain once it is sent: nobody overtakes it.
+import { type Link } from "./link.ts";
+import { type Drift, type PoolSettings, type WorldSettings } from "./settings.ts";
+import { type ServiceRequest } from "./workload.ts";
+
+/** A request's way through a server; times in seconds. */
+export interface Way {
+  readonly sentAt: number;
+  readonly uplinkStart: number;
+  readonly arrival: number;
+  readonly start: number;
+  readonly done: number;
+  readonly answered: number;
+}
+
+export interface ServerOptions {
+  readonly id: string;
+  readonly kind: "edge" | "cloud";
+  readonly index: number;
+  readonly pool: PoolSettings;
+  /** Inference seconds relative to the pool's, as schedulers are told. */
+  readonly factor: number;
+  /** What schedulers are not told: by how much inference that begins at `time` takes longer. */
+  readonly slowdown: (time: number) => number;
+  readonly link: Link;
+  readonly world: WorldSettings;
+}
+
+export class Server {
+  readonly id: string;
+  readonly kind: "edge" | "cloud";
+  readonly index: number;
+  readonly slots: number;
+  /** Of a mean answer, as told. */
+  readonly toldSeconds: number;
+  readonly link: Link;
+  readonly #pool: PoolSettings;
+  readonly #slowdown: (time: number) => number;
+  readonly #world: WorldSettings;
+  /** When each slot is free. */
+  readonly #freeAt: Float64Array;
+  #busySeconds = 0;
+
+  constructor({ id, kind, index, pool, factor, slowdown, link, world }: ServerOptions) {
+    this.id = id;
+    this.kind = kind;
+    this.index = index;
+    this.slots = pool.slots;
+    this.toldSeconds = pool.seconds * factor;
+    this.link = link;
+    this.#pool = pool;
+    this.#slowdown = slowdown;
+    this.#world = world;
+    this.#freeAt = new Float64Array(pool.slots);
+  }
+
+  /** What would become of the request, were it sent now. */
+  plan(request: ServiceRequest, now: number): Way {
+    const sending = this.link.plan(request.megabits, now);
+    const arrival = sending.end;
+    const start = Math.max(arrival, this.#freeAt[this.#nextSlot()]!);
+    const done = start + this.toldSeconds * this.#slowdown(start) * request.relativeLength;
+    const { outputTokens, responseBytesPerToken } = this.#world;
+    const bytes = outputTokens * request.relativeLength * responseBytesPerToken;
+    const answered = this.link.endOf(done, (8 * bytes) / 1e6);
+    return { sentAt: now, uplinkStart: sending.start, arrival, start, done, answered };
+  }
+
+  /** A way that `plan` just gave. */
+  take(way: Way): void {
+    this.link.take({ start: way.uplinkStart, end: way.arrival });
+    this.#freeAt[this.#nextSlot()] = way.done;
+    this.#busySeconds += way.done - way.start;
+  }
+
+  /**
+   * E = P_tx t_tran + (P_act / slots) t_infer + P_wait t_wait, joules; what is not sending or inference is waiting, from
+   * the moment that the user asked.
+   */
+  joules(way: Way, askedAt: number): number {
+    const { transmit, wait } = this.#world.watts;
+    const transmission = way.arrival - way.uplinkStart + way.answered - way.done;
+    const inference = way.done - way.start;
+    const waiting = way.answered - askedAt - transmission - inference;
+    return (
+      transmit * transmission + (this.#pool.activeWatts / this.slots) * inference + wait * waiting
+    );
+  }
+
+  /** P_idle (makespan - busy), by slots. */
+  idleJoules(makespan: number): number {
+    return this.#pool.idleWatts * Math.max(0, makespan - this.#busySeconds / this.slots);
+  }
+
+  #nextSlot(): number {
+    const free = this.#freeAt;
+    let best = 0;
+    for (let slot = 1; slot < free.length; slot++) if (free[slot]! < free[best]!) best = slot;
+    return best;
+  }
+}
+
+/** @param order of servers that are throttled one after the other */
+export function slowdownOf(
+  drift: Drift,
+  { kind, index }: { readonly kind: "edge" | "cloud"; readonly index: number },
+  order: readonly number[],
+): (time: number) => number {
+  switch (drift.kind) {
+    case "none":
+      return () => 1;
+    case "throttled":
+      return (time) =>
+        order[Math.floor(time / drift.seconds) % order.length] === index ? drift.factor : 1;
+    case "misinformed": {
+      const factor = kind === "edge" ? drift.factors[index % drift.factors.length]! : 1;
+      return () => factor;
+    }
+    default:
+      return drift satisfies never;
+  }
+}

@@ -1,0 +1,215 @@
+// The closed loop: every user has one request under way and sends the next one when it is answered. Event by event, exact,
+// and the same for the same seed.
+import { randomOf } from "../../simulator/random-of.ts";
+import { EventQueue } from "./event-queue.ts";
+import { type Figures } from "./figures.ts";
+import { Link } from "./link.ts";
+import { Meter, regretOf } from "./meter.ts";
+import { type Decision, type Player, type ServerView, type Speed } from "./player.ts";
+import { Server, slowdownOf, type Way } from "./server.ts";
+import { PREDICTOR_WEIGHT, type WorldSettings } from "./settings.ts";
+import { type ServiceRequest, workload } from "./workload.ts";
+
+/** Streams of randomness: the workload has 1. */
+const LINKS = 2;
+const DRIFT = 3;
+
+interface Asked {
+  readonly request: ServiceRequest;
+  readonly at: number;
+}
+
+type Event =
+  | { readonly kind: "asked" }
+  | { readonly kind: "sent"; readonly asked: Asked; readonly server: number }
+  | { readonly kind: "released"; readonly server: number; readonly gathering: number }
+  | { readonly kind: "arrived" | "started"; readonly server: number }
+  | { readonly kind: "done"; readonly server: number; readonly way: Way; readonly asked: Asked }
+  | {
+      readonly kind: "answered";
+      readonly server: number;
+      readonly way: Way;
+      readonly asked: Asked;
+    };
+
+/** Where a server's requests are, and what was measured at it. */
+interface Book {
+  uploading: number;
+  waiting: number;
+  running: number;
+  measured: Speed;
+  readonly told: Speed;
+  /** Held at its gate, and how many times the gate opened. */
+  held: Asked[];
+  gathering: number;
+}
+
+export interface SimulateOptions {
+  readonly world: WorldSettings;
+  readonly seed: number;
+  readonly player: Player;
+  /** Hears of every request's way; for tests. */
+  readonly onAnswered?: (
+    request: ServiceRequest,
+    askedAt: number,
+    way: Way,
+    server: Server,
+  ) => void;
+}
+
+export function simulate({ world, seed, player, onAnswered }: SimulateOptions): Figures {
+  const requests = workload(world, seed);
+  const servers = serversOf(world, seed);
+  const books = servers.map(bookOf);
+  const events = new EventQueue<Event>();
+  const meter = new Meter(world);
+  let next = 0;
+  for (let user = 0; user < Math.min(world.users, world.requests); user++)
+    events.add(0, { kind: "asked" });
+
+  const send = (asked: Asked, index: number, now: number) => {
+    const server = servers[index]!;
+    meter.sent(regretOf(asked.request, asked.at, servers, index, now));
+    const way = server.plan(asked.request, now);
+    server.take(way);
+    books[index]!.uploading++;
+    events.add(way.arrival, { kind: "arrived", server: index });
+    events.add(way.start, { kind: "started", server: index });
+    events.add(way.done, { kind: "done", server: index, way, asked });
+    events.add(way.answered, { kind: "answered", server: index, way, asked });
+  };
+  const release = (index: number, now: number) => {
+    const book = books[index]!;
+    book.gathering++;
+    for (const asked of book.held.splice(0)) send(asked, index, now);
+  };
+  const decided = (asked: Asked, { server, deferSeconds = 0, gate }: Decision, now: number) => {
+    const book = books[server]!;
+    if (gate !== undefined && book.uploading + book.waiting + book.running === 0) {
+      book.held.push(asked);
+      if (book.held.length >= gate.batch) release(server, now);
+      else if (book.held.length === 1) {
+        const { gathering } = book;
+        events.add(now + gate.seconds, { kind: "released", server, gathering });
+      }
+    } else if (deferSeconds > 0) events.add(now + deferSeconds, { kind: "sent", asked, server });
+    else send(asked, server, now);
+  };
+
+  for (let item = events.next(); item !== undefined; item = events.next()) {
+    const { at: now, event } = item;
+    switch (event.kind) {
+      case "asked": {
+        const asked = { request: requests[next++]!, at: now };
+        meter.asked(now);
+        const { relativeLength: _, ...seen } = asked.request;
+        const views = servers.map((server, i) => viewOf(server, books[i]!, now));
+        decided(asked, player.choose(seen, views, now), now);
+        break;
+      }
+      case "sent":
+        send(event.asked, event.server, now);
+        break;
+      case "released":
+        if (books[event.server]!.gathering === event.gathering) release(event.server, now);
+        break;
+      case "arrived":
+        books[event.server]!.uploading--;
+        books[event.server]!.waiting++;
+        break;
+      case "started":
+        books[event.server]!.waiting--;
+        books[event.server]!.running++;
+        break;
+      case "done":
+        books[event.server]!.running--;
+        break;
+      case "answered": {
+        const { asked, way } = event;
+        const { request, at } = asked;
+        const server = servers[event.server]!;
+        const joules = server.joules(way, at);
+        meter.answered(request, at, way, joules, server.kind === "cloud");
+        onAnswered?.(request, at, way, server);
+        measure(books[event.server]!, request, way);
+        const { relativeLength, ...seen } = request;
+        player.observe?.({
+          request: seen,
+          server: server.id,
+          seconds: now - at,
+          inferenceSeconds: way.done - way.start,
+          outputTokens: world.outputTokens * relativeLength,
+          joules,
+        });
+        if (next < requests.length) events.add(now, { kind: "asked" });
+        break;
+      }
+      default:
+        event satisfies never;
+    }
+  }
+  return meter.figures(servers);
+}
+
+/** The edges, then the cloud. */
+function serversOf(world: WorldSettings, seed: number): readonly Server[] {
+  const { edge, edgeFactors, cloud, swing, drift } = world;
+  const order = shuffled(edgeFactors.length + 1, seed);
+  const serverOf = (kind: "edge" | "cloud", index: number, factor: number) => {
+    const pool = kind === "edge" ? edge : cloud;
+    return new Server({
+      id: kind === "edge" ? `edge-${index + 1}` : "cloud",
+      kind,
+      index,
+      pool,
+      factor,
+      slowdown: slowdownOf(drift, { kind, index }, order),
+      link: new Link(pool.megabitsPerSecond, swing, randomOf(seed, index, LINKS)),
+      world,
+    });
+  };
+  return [
+    ...edgeFactors.map((factor, index) => serverOf("edge", index, factor)),
+    serverOf("cloud", edgeFactors.length, 1),
+  ];
+}
+
+function shuffled(count: number, seed: number): readonly number[] {
+  const random = randomOf(seed, 0, DRIFT);
+  const order = Array.from({ length: count }, (_, i) => i);
+  for (let i = count - 1; i > 0; i--) {
+    const j = Math.floor(random.uniform() * (i + 1));
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order;
+}
+
+function bookOf(server: Server): Book {
+  const told = {
+    seconds: server.toldSeconds,
+    megabitsPerSecond: server.link.megabitsPerSecond,
+  };
+  return { uploading: 0, waiting: 0, running: 0, told, measured: told, held: [], gathering: 0 };
+}
+
+const viewOf = ({ id, kind, slots, link }: Server, book: Book, now: number): ServerView => ({
+  id,
+  kind,
+  slots,
+  uplinkMegabits: link.backlog(now),
+  uploading: book.uploading,
+  waiting: book.waiting,
+  running: book.running,
+  told: book.told,
+  measured: book.measured,
+});
+
+/** Exponentially weighted means of what answers took. */
+function measure(book: Book, { megabits }: ServiceRequest, way: Way): void {
+  const { seconds, megabitsPerSecond } = book.measured;
+  const rate = megabits / (way.arrival - way.uplinkStart);
+  book.measured = {
+    seconds: seconds + PREDICTOR_WEIGHT * (way.done - way.start - seconds),
+    megabitsPerSecond: megabitsPerSecond + PREDICTOR_WEIGHT * (rate - megabitsPerSecond),
+  };
+}

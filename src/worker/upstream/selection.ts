@@ -1,0 +1,273 @@
+// Which backend answers a request for `velo/auto`, and what an isolate knows to decide it: its copy of the region's
+// knowledge, and its own calls on top. Nothing here waits for anything.
+import {
+  type BackendsState,
+  type RunningCalls,
+  believed,
+  loadElsewhere,
+} from "../../durable/backend-state.ts";
+import { fixedOrder, random, roundRobin, shortestQueue } from "../../policy/routing/baselines.ts";
+import { csUcb } from "../../policy/routing/cs-ucb.ts";
+import { InFlight } from "../../policy/routing/in-flight.ts";
+import { leastCompletion } from "../../policy/routing/least-completion.ts";
+import {
+  type Backend,
+  type Choice,
+  type Obstacle,
+  type RoutingRequest,
+  type Selector,
+} from "../../policy/routing/selector.ts";
+import { serviceClass } from "../../policy/routing/service-class.ts";
+import { GatewayError } from "../openai/errors.ts";
+import { type BackendConfig, type RoutingConfig } from "./backends.ts";
+import { qualityFirst } from "./quality-first.ts";
+import { RetryBudget } from "./retry.ts";
+
+/** Times a request is tried elsewhere at most. */
+const MAX_CALLS = 3;
+/** Calls beyond one per request: a tenth, and in quiet times as many as a breaker needs to open. */
+const EXTRA_SHARE = 0.1;
+const EXTRA_PER_MINUTE = 5;
+/** How often an isolate asks a server that failed whether it is back. */
+const PROBE_EVERY_MS = 1_000;
+const MINUTE_MS = 60_000;
+const BUCKET_MS = 5_000;
+/** CS-UCB tries again what it has not tried for long. */
+const LEAST_COUNT = 0.1;
+
+/** Nothing a caller may be served by all the same, worst last. */
+const FORBIDDEN = ["budget", "breaker-open", "context-window"] as const;
+
+export interface Ask {
+  readonly id: string;
+  readonly promptTokens: number;
+  /** The caller's limit on the answer. */
+  readonly maxTokens: number | null;
+  readonly deadlineSeconds: number | null;
+  readonly budgetUsd: number | null;
+  readonly draw: number;
+}
+
+/** The servers of one request, best first. */
+export interface Ranking {
+  readonly rule: string;
+  readonly choices: readonly Choice[];
+  /** To be called one after another; empty: `refusalOf` says why. */
+  readonly order: readonly BackendConfig[];
+  /** Age of the region's word; null: it has said nothing. */
+  readonly snapshotAgeMs: number | null;
+  readonly class: number;
+}
+
+/** What the isolate's copy of the region's knowledge is at this moment. */
+export interface Knowledge {
+  readonly state: BackendsState;
+  readonly ageMs: number | null;
+}
+
+export class Selection {
+  /** Of calls beyond the first, over all backends. */
+  readonly budget = new RetryBudget(EXTRA_PER_MINUTE, EXTRA_SHARE);
+  readonly #inFlight = new InFlight();
+  readonly #backends: readonly BackendConfig[];
+  readonly #selector: Selector;
+  readonly #probes = new Map<string, number>();
+  /** Tokens by backend and bucket of time. */
+  readonly #tokens = new Map<string, Map<number, number>>();
+  #isolate: string | null = null;
+
+  constructor(routing: RoutingConfig, backends: readonly BackendConfig[]) {
+    this.#backends = backends;
+    this.#selector = selectorFor(routing, backends);
+  }
+
+  rank(ask: Ask, { state, ageMs }: Knowledge, now: number): Ranking {
+    const backends = this.#view(state, now);
+    const request = requestOf(ask, this.#backends);
+    const choices = this.#selector.rank(request, backends);
+    const callable = choices.filter(
+      ({ reasons }) => !FORBIDDEN.some((obstacle) => reasons.includes(obstacle)),
+    );
+    const order = callable
+      .slice(0, MAX_CALLS)
+      .map(({ backend }) => this.#backends.find(({ id }) => id === backend)!);
+    const [first] = order;
+    if (backends.some(({ id, breaker }) => id === first?.id && breaker === "half-open"))
+      this.#probes.set(first!.id, now);
+    const { name: rule } = this.#selector;
+    return { rule, choices, order, snapshotAgeMs: ageMs, class: request.class };
+  }
+
+  /** A call of this request begins; one that it made elsewhere before is over. */
+  begin(requestId: string, backend: BackendConfig, tokens: number, now: number): void {
+    this.#inFlight.begin(requestId, backend.id, now);
+    if (backend.auto.tokensPerMinute === null) return;
+    const buckets = this.#tokens.get(backend.id) ?? new Map<number, number>();
+    this.#tokens.set(backend.id, buckets);
+    const at = Math.floor(now / BUCKET_MS);
+    buckets.set(at, (buckets.get(at) ?? 0) + tokens);
+    for (const old of buckets.keys()) if ((at - old) * BUCKET_MS >= MINUTE_MS) buckets.delete(old);
+  }
+
+  end(requestId: string, now: number): void {
+    this.#inFlight.end(requestId, now);
+  }
+
+  observe(outcome: Parameters<Selector["observe"]>[0]): void {
+    this.#selector.observe(outcome);
+  }
+
+  /** For the region: other isolates see these as load. */
+  running(now: number): RunningCalls {
+    const own = this.#inFlight.view(this.#backends.map(bare), now);
+    return {
+      isolate: this.#name(),
+      counts: Object.fromEntries(own.map(({ id, ownInFlight }) => [id, ownInFlight])),
+    };
+  }
+
+  #view(state: BackendsState, now: number): readonly Backend[] {
+    const own = this.#inFlight.view(this.#backends.map(bare), now);
+    const told = own.map((backend, i) => this.#told(backend, this.#backends[i]!, state, now));
+    if (!told.some(({ breaker }) => breaker === "closed")) return told;
+    return told.map((backend) =>
+      backend.breaker === "half-open" && !this.#mayProbe(backend.id, now) ? shut(backend) : backend,
+    );
+  }
+
+  /** Own calls are counted in full already, so the load is that of the others alone. */
+  #told(backend: Backend, { id, auto }: BackendConfig, state: BackendsState, now: number): Backend {
+    const limit = auto.tokensPerMinute;
+    return {
+      ...backend,
+      ...believed(state, id, auto, now),
+      load: loadElsewhere(state, id, this.#name(), now),
+      throughput: limit === null ? null : { limit, used: this.#tokensLately(id, now) },
+    };
+  }
+
+  /** Only where a failure can be made good elsewhere. */
+  #mayProbe(backend: string, now: number): boolean {
+    const last = this.#probes.get(backend) ?? Number.NEGATIVE_INFINITY;
+    return now - last >= PROBE_EVERY_MS && this.budget.hasRoom(now);
+  }
+
+  #tokensLately(backend: string, now: number): number {
+    const at = Math.floor(now / BUCKET_MS);
+    let sum = 0;
+    for (const [bucket, tokens] of this.#tokens.get(backend) ?? [])
+      if ((at - bucket) * BUCKET_MS < MINUTE_MS) sum += tokens;
+    return sum;
+  }
+
+  /** Made late: while a Worker starts there is no chance. */
+  #name(): string {
+    return (this.#isolate ??= crypto.randomUUID());
+  }
+}
+
+/** Why nothing was called, as the error that the caller gets. */
+export function refusalOf({ choices }: Ranking): GatewayError {
+  const reasons = new Set<Obstacle>(choices.flatMap((choice) => choice.reasons));
+  if (choices.every((choice) => choice.reasons.includes("context-window")))
+    return new GatewayError("invalid_request", "The request is too long for every backend.", {
+      param: "messages",
+    });
+  if (reasons.has("breaker-open"))
+    return new GatewayError("breaker_open", "No backend that may serve this request is up.", {
+      retryAfterSeconds: 1,
+    });
+  return new GatewayError("insufficient_quota", "No backend answers this request at its price.", {
+    param: "x-velo-max-cost-usd",
+  });
+}
+
+export function predictedTokens(ask: Ask, { auto }: BackendConfig): number {
+  return Math.min(ask.maxTokens ?? Infinity, auto.outputTokens);
+}
+
+function requestOf(ask: Ask, backends: readonly BackendConfig[]): RoutingRequest {
+  const { id, promptTokens, deadlineSeconds, budgetUsd, draw } = ask;
+  return {
+    id,
+    class: serviceClass({ deadlineSeconds, promptTokens }),
+    promptTokens,
+    estimates: Object.fromEntries(
+      backends.map((backend) => [
+        backend.id,
+        { outputTokens: predictedTokens(ask, backend), quality: backend.auto.quality },
+      ]),
+    ),
+    deadlineSeconds,
+    budgetUsd,
+    only: null,
+    draw,
+    embedding: null,
+  };
+}
+
+const shut = (backend: Backend): Backend => ({ ...backend, breaker: "open" });
+
+/** A backend of which only the configuration is known. */
+const bare = ({ id, model, auto }: BackendConfig): Backend => ({
+  id,
+  kind: auto.kind,
+  inputPrice: model.inputUsdPerMillionTokens,
+  outputPrice: model.outputUsdPerMillionTokens,
+  energy: auto.joulesPerThousandTokens,
+  contextWindow: auto.contextWindow,
+  maxConcurrent: auto.maxConcurrent,
+  slots: auto.slots,
+  throughput: null,
+  load: null,
+  ownInFlight: 0,
+  firstTokenSeconds: null,
+  secondsPerToken: null,
+  breaker: "closed",
+  failureShare: 0,
+});
+
+function selectorFor(routing: RoutingConfig, backends: readonly BackendConfig[]): Selector {
+  const ids = backends.map(({ id }) => id);
+  switch (routing.rule) {
+    case "quality-first":
+      return qualityFirst(ids, routing.qualityTolerance);
+    case "least-completion":
+      return leastCompletion();
+    case "cs-ucb":
+      return csUcb({ referenceCost: usualCost(routing, backends), leastCount: LEAST_COUNT });
+    case "fixed-order":
+      return fixedOrder(ids);
+    case "shortest-queue":
+      return shortestQueue();
+    case "round-robin":
+      return roundRobin();
+    case "random":
+      return random();
+    default:
+      return routing.rule satisfies never;
+  }
+}
+
+/** In the unit of `routing.cost`. */
+export function costAt(
+  { model, auto }: BackendConfig,
+  cost: RoutingConfig["cost"],
+  promptTokens: number,
+  outputTokens: number,
+): number {
+  return cost === "joules"
+    ? ((auto.joulesPerThousandTokens ?? 0) * (promptTokens + outputTokens)) / 1_000
+    : (promptTokens * model.inputUsdPerMillionTokens +
+        outputTokens * model.outputUsdPerMillionTokens) /
+        1e6;
+}
+
+/** Of a prompt as long as the answer, averaged over the backends; 1 where all are free. */
+function usualCost({ cost }: RoutingConfig, backends: readonly BackendConfig[]): number {
+  const costs = backends.map((backend) => {
+    const { outputTokens } = backend.auto;
+    return costAt(backend, cost, outputTokens, outputTokens);
+  });
+  return costs.reduce((sum, each) => sum + each, 0) / Math.max(1, costs.length) || 1;
+}

@@ -1,0 +1,141 @@
+import { describe, expect, test } from "vitest";
+import {
+  type BackendCall,
+  NO_BACKENDS,
+  afterCalls,
+  afterRunning,
+  believed,
+  isBackendsState,
+  loadElsewhere,
+  stateOf,
+} from "../../../src/durable/backend-state.ts";
+
+const PRIOR = { firstTokenSeconds: 1, secondsPerToken: 0.1 };
+const good: BackendCall = {
+  backend: "a/m",
+  tenant: "acme",
+  succeeded: true,
+  seconds: 3,
+  firstTokenSeconds: 0.5,
+  outputTokens: 50,
+};
+const failed = (tenant: string): BackendCall => ({ ...good, tenant, succeeded: false });
+const T = 1_000_000;
+/** The breaker of `a/m` some time after these failures, all of them at T. */
+const breakerAfter = (tenants: readonly string[], afterMs: number) =>
+  believed(afterCalls(NO_BACKENDS, tenants.map(failed), T), "a/m", PRIOR, T + afterMs).breaker;
+
+describe("what a region knows of a backend", () => {
+  test("begins with the guess and becomes what was measured", () => {
+    expect(believed(NO_BACKENDS, "a/m", PRIOR, T)).toEqual({
+      firstTokenSeconds: { mean: 1, deviation: 0 },
+      secondsPerToken: { mean: 0.1, deviation: 0 },
+      failureShare: 0,
+      breaker: "closed",
+    });
+    // (3 s - 0.5 s) / 50 tokens
+    expect(believed(afterCalls(NO_BACKENDS, [good], T), "a/m", PRIOR, T)).toMatchObject({
+      firstTokenSeconds: { mean: 0.5 },
+      secondsPerToken: { mean: 0.05 },
+    });
+  });
+
+  test("a failure does not take the guess away", () => {
+    const state = afterCalls(NO_BACKENDS, [failed("acme")], T);
+    expect(believed(state, "a/m", PRIOR, T)).toMatchObject({
+      firstTokenSeconds: { mean: 1 },
+      failureShare: 0.05,
+    });
+  });
+
+  test("fades while nothing more is heard: times to the guess, blame to none", () => {
+    const slow = afterCalls(NO_BACKENDS, [{ ...good, firstTokenSeconds: 2.5 }, failed("acme")], T);
+    // Half of what 2.5 s differ from 1 s is left after ten minutes; half of the blame after one.
+    expect(believed(slow, "a/m", PRIOR, T + 600_000).firstTokenSeconds?.mean).toBe(1.75);
+    expect(believed(slow, "a/m", PRIOR, T + 60_000).failureShare).toBe(0.025);
+  });
+
+  test("five failures in a row of two tenants open the breaker for 30 s, then a success closes it", () => {
+    const five = ["a", "a", "b", "a", "b"];
+    expect(breakerAfter(five.slice(1), 0)).toBe("closed");
+    expect(breakerAfter(five, 0)).toBe("open");
+    expect(breakerAfter(five, 29_999)).toBe("open");
+    expect(breakerAfter(five, 30_000)).toBe("half-open");
+    const open = afterCalls(NO_BACKENDS, five.map(failed), T);
+    const early = afterCalls(open, [good], T + 10_000);
+    expect(believed(early, "a/m", PRIOR, T + 10_000).breaker).toBe("open");
+    const probed = afterCalls(open, [good], T + 30_000);
+    expect(believed(probed, "a/m", PRIOR, T + 30_000).breaker).toBe("closed");
+    const again = afterCalls(open, [failed("a")], T + 30_000);
+    expect(believed(again, "a/m", PRIOR, T + 89_999).breaker).toBe("open");
+    expect(believed(again, "a/m", PRIOR, T + 90_000).breaker).toBe("half-open");
+  });
+
+  test("one tenant alone closes a backend to nobody", () => {
+    expect(
+      breakerAfter(
+        Array.from({ length: 50 }, () => "poison"),
+        0,
+      ),
+    ).toBe("closed");
+  });
+
+  test("a success in between begins the count anew", () => {
+    const calls = [failed("a"), failed("b"), failed("a"), failed("b"), good, failed("a")];
+    expect(believed(afterCalls(NO_BACKENDS, calls, T), "a/m", PRIOR, T).breaker).toBe("closed");
+  });
+
+  test("other isolates' calls are its load, for half a minute, and an isolate's own are not", () => {
+    let state = afterRunning(NO_BACKENDS, { isolate: "one", counts: { "a/m": 2 } }, T);
+    state = afterRunning(state, { isolate: "two", counts: { "a/m": 3, "b/m": 1 } }, T + 4_000);
+    expect(loadElsewhere(state, "a/m", "me", T + 5_000)).toEqual({
+      running: 5,
+      waiting: 0,
+      ageMs: 5_000,
+    });
+    expect(loadElsewhere(state, "a/m", "two", T + 5_000)?.running).toBe(2);
+    expect(loadElsewhere(state, "a/m", "me", T + 30_001)?.running).toBe(3);
+    expect(loadElsewhere(state, "a/m", "me", T + 34_001)).toBeNull();
+    const ended = afterRunning(state, { isolate: "two", counts: {} }, T + 5_000);
+    expect(loadElsewhere(ended, "b/m", "me", T + 5_000)).toBeNull();
+  });
+
+  test("keeps its ages on another clock, and after JSON", () => {
+    const state = afterRunning(
+      afterCalls(NO_BACKENDS, ["a", "b", "a", "b", "a"].map(failed), T),
+      { isolate: "one", counts: { "a/m": 2 } },
+      T,
+    );
+    const view = JSON.parse(JSON.stringify({ state, at: T + 1_000 })) as {
+      state: typeof state;
+      at: number;
+    };
+    const copy = stateOf(view, 501_000);
+    expect(believed(copy, "a/m", PRIOR, 501_000).breaker).toBe("open");
+    expect(believed(copy, "a/m", PRIOR, 500_000 + 30_000).breaker).toBe("half-open");
+    expect(loadElsewhere(copy, "a/m", "me", 501_000)).toEqual({
+      running: 2,
+      waiting: 0,
+      ageMs: 1_000,
+    });
+  });
+
+  test("takes nothing from calls that are none, and is bounded", () => {
+    for (const bad of [{ backend: "" }, { tenant: "" }, { seconds: Number.NaN }, { seconds: -1 }])
+      expect(afterCalls(NO_BACKENDS, [{ ...good, ...bad }], T)).toBe(NO_BACKENDS);
+    const many = Array.from({ length: 100 }, (_, i) => ({ ...good, backend: `a/${i}` }));
+    const state = afterCalls(NO_BACKENDS, many, T);
+    expect(Object.keys(state.health)).toHaveLength(64);
+    expect(believed(state, "a/99", PRIOR, T).firstTokenSeconds?.mean).toBe(0.5);
+    expect(believed(state, "a/0", PRIOR, T).firstTokenSeconds?.mean).toBe(1);
+    let crowd = NO_BACKENDS;
+    for (let i = 0; i < 300; i++)
+      crowd = afterRunning(crowd, { isolate: `i${i}`, counts: { "a/m": 1 } }, T);
+    expect(loadElsewhere(crowd, "a/m", "me", T)?.running).toBe(256);
+  });
+
+  test("an older release's empty list is no state", () => {
+    expect(isBackendsState([])).toBe(false);
+    expect(isBackendsState(NO_BACKENDS)).toBe(true);
+  });
+});
