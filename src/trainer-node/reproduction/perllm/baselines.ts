@@ -65,15 +65,15 @@ const cloudOf = (servers: readonly ServerView[]): number =>
   servers.findIndex(({ kind }) => kind === "cloud");
 
 function toEdge(
-  { megabits, draws }: RequestSeen,
+  request: RequestSeen,
   servers: readonly ServerView[],
   temperature: number,
 ): Decision {
   const edges = servers.flatMap((server, i) => (server.kind === "edge" ? [i] : []));
-  const seconds = edges.map((i) => totalOf(expected(servers[i]!, megabits, "told")));
+  const seconds = edges.map((i) => totalOf(expected(servers[i]!, request, "told")));
   const least = Math.min(...seconds);
   const weights = seconds.map((each) => Math.exp((least - each) / temperature));
-  let left = draws[0] * weights.reduce((sum, weight) => sum + weight, 0);
+  let left = request.draws[0] * weights.reduce((sum, weight) => sum + weight, 0);
   const place = weights.findIndex((weight) => (left -= weight) < 0);
   return { server: edges[place === -1 ? edges.length - 1 : place]! };
 }

@@ -1,9 +1,9 @@
 // What the paper claims, as statements about one seed's figures: a number and the direction in which it must lie. Written
-// before the first run. A claim about all seeds is the mean of that number with Student's interval. Below them claims of our
-// own (O), on what the paper leaves open; the last two were added with the rivals as they are specified.
+// before the first run. A claim about all seeds is the mean of that number with Student's interval.
 import { meanOf } from "../../intervals.ts";
-import { type Expectation } from "../report/verdict.ts";
+import { around, type Claim, greater, less, SUCCESS_BAND } from "./claim.ts";
 import { type Figures, type SeedView, type Where } from "./figures.ts";
+import { OWN_CLAIMS } from "./own-claims.ts";
 import {
   PERLLM_NAME,
   PUBLISHED_SAVING,
@@ -13,28 +13,8 @@ import {
 } from "./published.ts";
 import { EDGE_MODEL_NAMES, type EdgeModel, LOADS, NETWORK_NAMES } from "./settings.ts";
 
-export interface Claim {
-  readonly id: string;
-  readonly claim: string;
-  readonly source: string;
-  readonly published: string;
-  readonly expectation: Expectation;
-  readonly unit: "percent" | "seconds" | "ratio" | "joules" | "regret";
-  /** Can be judged from what every setting of the grid runs. */
-  readonly inGrid: boolean;
-  value(seed: SeedView): number;
-}
-
-/** A published success rate is met within so much, and a ratio of throughputs within that share. */
-const SUCCESS_BAND = 0.05;
+/** A published ratio of throughputs is met within that share. */
 const RATIO_BAND = 0.15;
-
-const greater = (bound = 0): Expectation => ({ direction: "greater", bound });
-const less = (bound = 0): Expectation => ({ direction: "less", bound });
-const around = (value: number, band: number): Expectation => ({
-  direction: "between",
-  bounds: [value - band, value + band],
-});
 
 const METHODS = [...RIVALS, PERLLM_NAME] as const;
 type Metric = "success" | "seconds" | "tokensPerSecond" | "joules" | "regret";
@@ -224,9 +204,9 @@ export const CLAIMS: readonly Claim[] = [
       value: (seed) => saving(seed, rival),
     },
   ]),
-  {
-    id: "N4",
-    claim: "PerLLM satisfies at least 97 % of the deadlines with every edge model (the worst)",
+  ...NETWORK_NAMES.map((network): Claim => ({
+    id: `N4 ${network}`,
+    claim: `PerLLM satisfies at least 97 % of the deadlines with every edge model (${network} bandwidth, the worst)`,
     source: "success table",
     published: "97 to 99 %",
     expectation: greater(0.97),
@@ -234,9 +214,9 @@ export const CLAIMS: readonly Claim[] = [
     inGrid: false,
     value: (seed) =>
       Math.min(
-        ...EDGE_MODEL_NAMES.map((model) => overNetworks(seed, PERLLM_NAME, "success", { model })),
+        ...EDGE_MODEL_NAMES.map((model) => seed.figures(PERLLM_NAME, { model, network }).success),
       ),
-  },
+  })),
   {
     id: "N5",
     claim: "No rival satisfies more than 77 % of the deadlines (the best of the table)",
@@ -253,103 +233,5 @@ export const CLAIMS: readonly Claim[] = [
       ),
   },
 
-  // --- ours
-  {
-    id: "O1",
-    claim:
-      "Least predicted completion, which learns nothing, satisfies as many deadlines as PerLLM, within 2 points",
-    source: "ours",
-    published: "",
-    expectation: around(0, 0.02),
-    unit: "percent",
-    inGrid: true,
-    value: (seed) => seed.figures("LPC").success - seed.figures(PERLLM_NAME).success,
-  },
-  {
-    id: "O2",
-    claim: "PerLLM has a higher throughput than least predicted completion (its ratio)",
-    source: "ours",
-    published: "",
-    expectation: greater(1),
-    unit: "ratio",
-    inGrid: true,
-    value: (seed) =>
-      seed.figures(PERLLM_NAME).tokensPerSecond / seed.figures("LPC").tokensPerSecond,
-  },
-  {
-    id: "O3",
-    claim: "PerLLM needs less energy than least predicted completion (relative)",
-    source: "ours",
-    published: "",
-    expectation: greater(),
-    unit: "percent",
-    inGrid: true,
-    value: (seed) => 1 - seed.figures(PERLLM_NAME).joules / seed.figures("LPC").joules,
-  },
-  ...["throttled", "misinformed"].flatMap((drift): readonly Claim[] => [
-    {
-      id: `O4 ${drift}`,
-      claim: `Where inference times are ${drift}, PerLLM satisfies more deadlines than least predicted completion without measuring`,
-      source: "ours",
-      published: "",
-      expectation: greater(),
-      unit: "percent",
-      inGrid: false,
-      value: (seed) =>
-        seed.figures(PERLLM_NAME, { drift }).success - seed.figures("LPC", { drift }).success,
-    },
-    {
-      id: `O5 ${drift}`,
-      claim: `Where inference times are ${drift}, PerLLM satisfies more deadlines than least predicted completion that measures`,
-      source: "ours",
-      published: "",
-      expectation: greater(),
-      unit: "percent",
-      inGrid: false,
-      value: (seed) =>
-        seed.figures(PERLLM_NAME, { drift }).success -
-        seed.figures("LPC-measured", { drift }).success,
-    },
-  ]),
-  {
-    id: "O6",
-    claim:
-      "With the printed sign, which rewards violations, PerLLM satisfies fewer deadlines (throttled)",
-    source: "Eq. 6",
-    published: "+theta P",
-    expectation: greater(),
-    unit: "percent",
-    inGrid: false,
-    value: (seed) =>
-      seed.figures(PERLLM_NAME, { drift: "throttled" }).success -
-      seed.figures("PerLLM-printed", { drift: "throttled" }).success,
-  },
-  {
-    id: "O7",
-    claim: "PerLLM's regret per request falls (last half less first half)",
-    source: "Eq. 7",
-    published: "logarithmic",
-    expectation: less(),
-    unit: "regret",
-    inGrid: true,
-    value: (seed) => {
-      const { earlyRegret, lateRegret } = seed.figures(PERLLM_NAME);
-      return lateRegret - earlyRegret;
-    },
-  },
-  ...(
-    [
-      ["O8", "AGOD", "AGOD-D2SAC"],
-      ["O9", "RewardlessGuidance", "RewardlessGuidance-planned"],
-    ] as const
-  ).map(([id, rival, specified]): Claim => ({
-    id,
-    claim: `${rival} as it is specified, in place of the proxy: success with Yi-6B, within 5 points`,
-    source: "success table",
-    published: `${PUBLISHED_SUCCESS["Yi-6B"][rival]} %`,
-    expectation: around(PUBLISHED_SUCCESS["Yi-6B"][rival] / 100, SUCCESS_BAND),
-    unit: "percent",
-    inGrid: false,
-    value: (seed) => seed.figures(specified, { isSpecified: true }).success,
-  })),
+  ...OWN_CLAIMS,
 ];

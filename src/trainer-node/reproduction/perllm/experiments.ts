@@ -3,7 +3,6 @@ import { type Job } from "../results-folder.ts";
 import { ALGORITHM_NAMES, type AlgorithmName } from "./algorithms.ts";
 import { type Where } from "./figures.ts";
 import {
-  DRIFTS,
   EDGE_MODEL_NAMES,
   LOADS,
   NETWORK_NAMES,
@@ -12,8 +11,8 @@ import {
   swingOf,
   type WorldSettings,
   worldWith,
-  gridWorlds,
 } from "./settings.ts";
+import { CHANGED_WORLDS, gridWorlds } from "./worlds.ts";
 
 /** The proxies and what they stand for, in the paper's world. */
 export interface SpecifiedParams {
@@ -26,6 +25,8 @@ export interface RunParams {
   readonly world: WorldSettings;
   readonly seed: number;
   readonly algorithms: readonly AlgorithmName[];
+  /** Whether the figures on the way are kept, not only those of the whole. */
+  readonly isTracked?: boolean;
 }
 
 /** What every experiment runs, in the order of tables. */
@@ -38,9 +39,13 @@ export const COMPARED = [
   "LPC-measured",
 ] as const satisfies readonly AlgorithmName[];
 const SWEPT = [...COMPARED, "shortest-queue", "random"] as const;
+const LOADED = [...SWEPT, "PerLLM-slots", "PerLLM-slots-arrival"] as const;
 const DRIFTING = [
   ...SWEPT,
+  "LPC-by-class",
   "PerLLM-told",
+  "PerLLM-by-class",
+  "PerLLM-retry",
   "PerLLM-printed",
   "PerLLM-undiscounted",
   "PerLLM-no-bandit",
@@ -70,25 +75,28 @@ export function perllmJobs(scale: Scale): readonly Job[] {
   const run = (where: Where, seed: number, params: Omit<RunParams, "seed">) =>
     jobs.push({ id: jobId(where, seed), kind: "run", params: { ...params, seed } });
   for (const seed of scale.seeds)
-    for (const model of EDGE_MODEL_NAMES)
+    for (const [place, model] of EDGE_MODEL_NAMES.entries())
       for (const network of NETWORK_NAMES)
         run({ model, network }, seed, {
           world: worldWith(model, { requests, swing: swingOf(network) }),
-          algorithms: ALGORITHM_NAMES,
+          ...(place === 0
+            ? { algorithms: ALGORITHM_NAMES, isTracked: true }
+            : { algorithms: COMPARED }),
         });
+  for (const seed of scale.driftSeeds)
+    for (const [drift, change] of Object.entries(CHANGED_WORLDS))
+      run({ drift }, seed, {
+        world: { ...PAPER_WORLD, requests, ...change },
+        algorithms: DRIFTING,
+      });
   for (const seed of scale.sweepSeeds) {
     for (const network of NETWORK_NAMES)
       for (const users of LOADS)
         if (users !== PAPER_WORLD.users)
           run({ network, users }, seed, {
             world: { ...PAPER_WORLD, requests, users, swing: swingOf(network) },
-            algorithms: SWEPT,
+            algorithms: LOADED,
           });
-    for (const [drift, change] of Object.entries(DRIFTS))
-      run({ drift }, seed, {
-        world: { ...PAPER_WORLD, requests, ...change },
-        algorithms: DRIFTING,
-      });
     const params: SpecifiedParams = {
       world: { ...PAPER_WORLD, requests },
       seed,

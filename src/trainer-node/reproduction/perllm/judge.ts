@@ -2,7 +2,8 @@
 import { formatEstimate } from "../report/figures.ts";
 import { type Estimate, meanEstimate } from "../report/statistics.ts";
 import { type ClaimResult, verdictOf } from "../report/verdict.ts";
-import { CLAIMS, type Claim } from "./claims.ts";
+import { type Claim } from "./claim.ts";
+import { CLAIMS } from "./claims.ts";
 import { MissingResult, type SeedView } from "./figures.ts";
 import { REMARKS } from "./remarks.ts";
 import { gridView, type PerllmResults } from "./results.ts";

@@ -1,4 +1,5 @@
 // A link that sends one request after the other, in the order in which they are handed to it, at a rate that changes.
+// Its rate is constant within each of its periods.
 import { type Random } from "../../../policy/random.ts";
 import { type WorldSettings } from "./settings.ts";
 
@@ -11,14 +12,22 @@ export class Link {
   readonly megabitsPerSecond: number;
   readonly #swing: WorldSettings["swing"];
   readonly #random: Random;
+  readonly #carried: ((time: number) => number) | null;
   /** Megabits per second of each period so far looked at. */
   readonly #rates: number[] = [];
   #freeAt = 0;
 
-  constructor(megabitsPerSecond: number, swing: WorldSettings["swing"], random: Random) {
+  /** @param carried share of the rate that it carries at a time, as nobody is told; null: all of it */
+  constructor(
+    megabitsPerSecond: number,
+    swing: WorldSettings["swing"],
+    random: Random,
+    carried: ((time: number) => number) | null = null,
+  ) {
     this.megabitsPerSecond = megabitsPerSecond;
     this.#swing = swing;
     this.#random = random;
+    this.#carried = carried;
   }
 
   /** When it would be sent, were it handed over now. */
@@ -38,8 +47,8 @@ export class Link {
 
   /** When `megabits` are through that begin at `start`, whatever else the link does. */
   endOf(start: number, megabits: number): number {
-    const { share, seconds } = this.#swing;
-    if (share === 0) return start + megabits / this.megabitsPerSecond;
+    const { seconds } = this.#swing;
+    if (this.#isConstant()) return start + megabits / this.megabitsPerSecond;
     let time = start;
     let left = megabits;
     for (let period = Math.floor(start / seconds); ; period++) {
@@ -52,8 +61,8 @@ export class Link {
   }
 
   #between(from: number, to: number): number {
-    const { share, seconds } = this.#swing;
-    if (share === 0) return (to - from) * this.megabitsPerSecond;
+    const { seconds } = this.#swing;
+    if (this.#isConstant()) return (to - from) * this.megabitsPerSecond;
     let sum = 0;
     for (let period = Math.floor(from / seconds); period * seconds < to; period++) {
       const begin = Math.max(from, period * seconds);
@@ -63,10 +72,16 @@ export class Link {
     return sum;
   }
 
+  #isConstant(): boolean {
+    return this.#swing.share === 0 && this.#carried === null;
+  }
+
   #rateIn(period: number): number {
+    const { share, seconds } = this.#swing;
     while (this.#rates.length <= period) {
-      const factor = 1 + this.#swing.share * (2 * this.#random.uniform() - 1);
-      this.#rates.push(this.megabitsPerSecond * factor);
+      const factor = 1 + share * (2 * this.#random.uniform() - 1);
+      const carried = this.#carried?.(this.#rates.length * seconds) ?? 1;
+      this.#rates.push(this.megabitsPerSecond * factor * carried);
     }
     return this.#rates[period]!;
   }

@@ -1,5 +1,5 @@
 // What a scheduler sees of a request and of the servers, and what it may decide.
-import { type ServiceRequest } from "./workload.ts";
+import { classOf, type ServiceRequest } from "./workload.ts";
 
 /** Nobody knows how long the answer will be. */
 export type RequestSeen = Omit<ServiceRequest, "relativeLength">;
@@ -17,6 +17,8 @@ export interface ServerView {
   /** Inference seconds of a mean answer, and megabits per second: what operators say, and what was measured lately. */
   readonly told: Speed;
   readonly measured: Speed;
+  /** The measured inference seconds of each class of requests (`classOf`). */
+  readonly secondsByClass: readonly number[];
 }
 
 export interface Speed {
@@ -45,6 +47,12 @@ export interface Answer {
 }
 
 export interface Player {
+  /** Requests wait until the next multiple of `seconds`, and are decided one after the other in this order. */
+  readonly slot?: {
+    readonly seconds: number;
+    /** Places of the waiting requests, which come in the order in which they were asked. */
+    inOrder(requests: readonly RequestSeen[], servers: readonly ServerView[]): readonly number[];
+  };
   choose(request: RequestSeen, servers: readonly ServerView[], now: number): Decision;
   observe?(answer: Answer): void;
 }
@@ -56,19 +64,26 @@ export interface Expected {
   readonly serviceSeconds: number;
 }
 
+/** What times are predicted from: see ServerView. by-class: measured, inference by server and class. */
+export type Knowledge = "told" | "measured" | "by-class";
+
 /**
  * transfer = (backlog + size) / b; everyone ahead will have arrived by then, and slots work on meanwhile:
  * wait = max(0, (ahead + 1 - slots) service / slots - transfer).
  */
-export function expected(view: ServerView, megabits: number, knows: "told" | "measured"): Expected {
-  const { seconds, megabitsPerSecond } = view[knows];
+export function expected(
+  view: ServerView,
+  { megabits, ...request }: Pick<RequestSeen, "megabits" | "promptTokens" | "deadlineSeconds">,
+  knows: Knowledge,
+): Expected {
+  const { seconds, megabitsPerSecond } = view[knows === "told" ? "told" : "measured"];
   const transferSeconds = (view.uplinkMegabits + megabits) / megabitsPerSecond;
   const ahead = view.uploading + view.waiting + view.running;
   const backlog = ((ahead + 1 - view.slots) * seconds) / view.slots;
   return {
     transferSeconds,
     waitSeconds: Math.max(0, backlog - transferSeconds),
-    serviceSeconds: seconds,
+    serviceSeconds: knows === "by-class" ? view.secondsByClass[classOf(request)]! : seconds,
   };
 }
 

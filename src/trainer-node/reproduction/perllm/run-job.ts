@@ -1,11 +1,12 @@
 // What a job does: every algorithm of it, one after the other, in the same world with the same seed.
 import { type Job } from "../results-folder.ts";
 import { rounded } from "../velo/figures.ts";
-import { ALGORITHMS } from "./algorithms.ts";
+import { type AlgorithmName, ALGORITHMS, playerOf } from "./algorithms.ts";
 import { D2sac } from "./d2sac.ts";
 import { type RunParams, type SpecifiedParams } from "./experiments.ts";
 import { type Figures } from "./figures.ts";
 import { plannedGuidance } from "./planned-guidance.ts";
+import { BATCHING, type WorldSettings } from "./settings.ts";
 import { simulate } from "./simulate.ts";
 
 export interface RunResult {
@@ -24,10 +25,12 @@ export async function perllmRunner({ kind, params }: Job): Promise<RunResult> {
   }
 }
 
-function runAll({ world, seed, algorithms }: RunParams): RunResult {
+function runAll({ world, seed, algorithms, isTracked = false }: RunParams): RunResult {
   const figures: Record<string, Figures> = {};
-  for (const name of algorithms)
-    figures[name] = rounded(simulate({ world, seed, player: ALGORITHMS[name](world) }));
+  for (const name of algorithms) {
+    const { soFar, ...rest } = simulate({ world, seed, player: playerOf(name, world) });
+    figures[name] = rounded({ ...rest, soFar: isTracked ? soFar : [] });
+  }
   return { figures };
 }
 
@@ -42,13 +45,18 @@ function runSpecified({ world, seed, trainingRequests }: SpecifiedParams): RunRe
     seed: TRAINING_SEED + seed,
     player: agent.learning(),
   });
+  const batched: WorldSettings = { ...world, cloud: { ...world.cloud, batching: BATCHING } };
+  const inBatches = (name: AlgorithmName) =>
+    simulate({ world: batched, seed, player: ALGORITHMS[name](batched) });
   return {
     figures: {
       ...figures,
+      "FineInfer-batched": rounded(inBatches("FineInfer-gate")),
       "AGOD-D2SAC": rounded(simulate({ world, seed, player: agent.frozen() })),
       "RewardlessGuidance-planned": rounded(simulate({ world, seed, player: plannedGuidance() })),
+      "PerLLM-batched": rounded(inBatches("PerLLM")),
     },
   };
 }
 
-const PROXIES = ["AGOD", "RewardlessGuidance", "PerLLM", "LPC"] as const;
+const PROXIES = ["FineInfer", "AGOD", "RewardlessGuidance", "PerLLM", "LPC"] as const;

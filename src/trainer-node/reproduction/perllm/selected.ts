@@ -1,12 +1,24 @@
 // The production's selectors in the simulator: what they are told of a request and of the servers, and what comes back.
-import { type Backend, type Estimate, type Selector } from "../../../policy/routing/selector.ts";
-import { serviceClass } from "../../../policy/routing/service-class.ts";
-import { type Answer, expected, type Player, type RequestSeen, type ServerView } from "./player.ts";
-import { CAPACITY, CLASS_EDGES, type WorldSettings } from "./settings.ts";
+import { tightestFirst } from "../../../policy/routing/cs-ucb.ts";
+import {
+  type Backend,
+  type Estimate,
+  type RoutingRequest,
+  type Selector,
+} from "../../../policy/routing/selector.ts";
+import {
+  type Answer,
+  expected,
+  type Knowledge,
+  type Player,
+  type RequestSeen,
+  type ServerView,
+} from "./player.ts";
+import { CAPACITY, SLOT_SECONDS, type WorldSettings } from "./settings.ts";
+import { classOf } from "./workload.ts";
 
 export interface SelectedOptions {
-  /** What times are predicted from: what operators say, or what was measured lately. */
-  readonly knows: "told" | "measured";
+  readonly knows: Knowledge;
   /** Whether servers and links have room for so much and no more (C2, C3), or only times count. */
   readonly isBounded: boolean;
 }
@@ -14,30 +26,12 @@ export interface SelectedOptions {
 export const selected = (
   selector: Selector,
   world: WorldSettings,
-  { knows, isBounded }: SelectedOptions,
+  options: SelectedOptions,
 ): Player => ({
   choose: (request, servers) => {
-    const estimates: Record<string, Estimate> = {};
-    for (const server of servers)
-      estimates[server.id] = {
-        ...expected(server, request.megabits, knows),
-        outputTokens: world.outputTokens,
-        quality: null,
-        flow: request.megabits / request.deadlineSeconds,
-      };
     const choice = selector.choose(
-      {
-        id: String(request.index),
-        class: classOf(request),
-        promptTokens: request.promptTokens,
-        estimates,
-        deadlineSeconds: request.deadlineSeconds,
-        budgetUsd: null,
-        only: null,
-        draw: request.draws[0],
-        embedding: null,
-      },
-      servers.map((server) => backendOf(server, request, { knows, isBounded })),
+      routingRequestOf(request, servers, world, options.knows),
+      servers.map((server) => backendOf(server, request, options)),
     );
     return { server: servers.findIndex(({ id }) => id === choice.backend) };
   },
@@ -57,8 +51,53 @@ export const selected = (
     }),
 });
 
-const classOf = ({ deadlineSeconds, promptTokens }: RequestSeen): number =>
-  serviceClass({ deadlineSeconds, promptTokens }, CLASS_EDGES);
+/** The same in slots of time: what gathered is assigned tightest first (Algorithm 1), or in the order of arrival. */
+export const inSlots = (
+  player: Player,
+  world: WorldSettings,
+  order: "tightest" | "arrival",
+  options: SelectedOptions,
+): Player => ({
+  ...player,
+  slot: {
+    seconds: SLOT_SECONDS,
+    inOrder: (requests, servers) => {
+      if (order === "arrival" || requests.length < 2) return requests.map((_, place) => place);
+      const places = new Map(requests.map(({ index }, place) => [String(index), place]));
+      const asked = requests.map((one) => routingRequestOf(one, servers, world, options.knows));
+      // Slack is a matter of times: room, which hangs on the request, does not enter.
+      const backends = servers.map((server) => backendOf(server, requests[0]!, options));
+      return tightestFirst(asked, backends).map(({ id }) => places.get(id)!);
+    },
+  },
+});
+
+function routingRequestOf(
+  request: RequestSeen,
+  servers: readonly ServerView[],
+  { outputTokens }: WorldSettings,
+  knows: Knowledge,
+): RoutingRequest {
+  const estimates: Record<string, Estimate> = {};
+  for (const server of servers)
+    estimates[server.id] = {
+      ...expected(server, request, knows),
+      outputTokens,
+      quality: null,
+      flow: request.megabits / request.deadlineSeconds,
+    };
+  return {
+    id: String(request.index),
+    class: classOf(request),
+    promptTokens: request.promptTokens,
+    estimates,
+    deadlineSeconds: request.deadlineSeconds,
+    budgetUsd: null,
+    only: null,
+    draw: request.draws[0],
+    embedding: null,
+  };
+}
 
 const backendOf = (
   server: ServerView,
@@ -75,7 +114,7 @@ const backendOf = (
   slots: server.slots,
   throughput: isBounded
     ? {
-        limit: server[knows].megabitsPerSecond,
+        limit: server[knows === "told" ? "told" : "measured"].megabitsPerSecond,
         used: server.uplinkMegabits / deadlineSeconds,
       }
     : null,

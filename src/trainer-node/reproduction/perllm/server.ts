@@ -1,7 +1,8 @@
 // A server: a link to it, a queue, and slots that answer one request each. All first in, first out, so that what a request
 // meets is certain once it is sent: nobody overtakes it.
+import { type Slowdown } from "./drift.ts";
 import { type Link } from "./link.ts";
-import { type Drift, type PoolSettings, type WorldSettings } from "./settings.ts";
+import { type PoolSettings, type WorldSettings } from "./settings.ts";
 import { type ServiceRequest } from "./workload.ts";
 
 /** A request's way through a server; times in seconds. */
@@ -21,8 +22,7 @@ export interface ServerOptions {
   readonly pool: PoolSettings;
   /** Inference seconds relative to the pool's, as schedulers are told. */
   readonly factor: number;
-  /** What schedulers are not told: by how much inference that begins at `time` takes longer. */
-  readonly slowdown: (time: number) => number;
+  readonly slowdown: Slowdown;
   readonly link: Link;
   readonly world: WorldSettings;
 }
@@ -36,7 +36,7 @@ export class Server {
   readonly toldSeconds: number;
   readonly link: Link;
   readonly #pool: PoolSettings;
-  readonly #slowdown: (time: number) => number;
+  readonly #slowdown: Slowdown;
   readonly #world: WorldSettings;
   /** When each slot is free. */
   readonly #freeAt: Float64Array;
@@ -60,7 +60,8 @@ export class Server {
     const sending = this.link.plan(request.megabits, now);
     const arrival = sending.end;
     const start = Math.max(arrival, this.#freeAt[this.#nextSlot()]!);
-    const done = start + this.toldSeconds * this.#slowdown(start) * request.relativeLength;
+    const seconds = this.toldSeconds * request.relativeLength * this.#batchFactor(start);
+    const done = start + seconds * this.#slowdown(start, request);
     const { outputTokens, responseBytesPerToken } = this.#world;
     const bytes = outputTokens * request.relativeLength * responseBytesPerToken;
     const answered = this.link.endOf(done, (8 * bytes) / 1e6);
@@ -93,31 +94,19 @@ export class Server {
     return this.#pool.idleWatts * Math.max(0, makespan - this.#busySeconds / this.slots);
   }
 
+  /** Of what begins at `start`: everything that will be running then was sent before. */
+  #batchFactor(start: number): number {
+    const { batching } = this.#pool;
+    if (batching === undefined) return 1;
+    let batch = 1;
+    for (const freeAt of this.#freeAt) if (freeAt > start) batch++;
+    return batching.base + batching.perRequest * batch;
+  }
+
   #nextSlot(): number {
     const free = this.#freeAt;
     let best = 0;
     for (let slot = 1; slot < free.length; slot++) if (free[slot]! < free[best]!) best = slot;
     return best;
-  }
-}
-
-/** @param order of servers that are throttled one after the other */
-export function slowdownOf(
-  drift: Drift,
-  { kind, index }: { readonly kind: "edge" | "cloud"; readonly index: number },
-  order: readonly number[],
-): (time: number) => number {
-  switch (drift.kind) {
-    case "none":
-      return () => 1;
-    case "throttled":
-      return (time) =>
-        order[Math.floor(time / drift.seconds) % order.length] === index ? drift.factor : 1;
-    case "misinformed": {
-      const factor = kind === "edge" ? drift.factors[index % drift.factors.length]! : 1;
-      return () => factor;
-    }
-    default:
-      return drift satisfies never;
   }
 }

@@ -2,7 +2,7 @@
 // what it leaves open is what its own table, throughput and processing times imply together, or an assumption that is named.
 
 /** Raised when an experiment computes something else from the same parameters: stored results of before do not count. */
-export const REVISION = 1;
+export const REVISION = 2;
 
 /** The models that the paper deploys on its edges, one at a time, and the seconds of a mean answer in one slot (inferred). */
 const EDGE_MODELS = {
@@ -40,6 +40,11 @@ export interface WorldSettings {
   /** A link's rate is drawn anew every so many seconds, uniformly within this share around its mean. 0: stable. */
   readonly swing: { readonly share: number; readonly seconds: number };
   readonly drift: Drift;
+  /**
+   * Schedulers that know of each other only what the servers' state shows, taken at most `ageSeconds` ago, to which each adds
+   * what it sent and got answered since. One and 0: everything is known at once.
+   */
+  readonly gateways: { readonly count: number; readonly ageSeconds: number };
   /** While a request is sent (both ways), and while it waits anywhere. */
   readonly watts: { readonly transmit: number; readonly wait: number };
 }
@@ -53,16 +58,34 @@ export interface PoolSettings {
   readonly activeWatts: number;
   /** Of a server, times the share of its slots that stand idle; in no headline figure. */
   readonly idleWatts: number;
+  /**
+   * Inference seconds times base + perRequest x batch, the batch as it is when an inference begins; the same in any batch
+   * when left out.
+   */
+  readonly batching?: { readonly base: number; readonly perRequest: number };
 }
 
 /**
- * none: inference takes what schedulers are told. throttled: every `seconds` another server is `factor` times slower for that
- * long, in an order of the seed. misinformed: the edges differ by `factors` from what schedulers are told.
+ * What schedulers are not told. none: everything is as they are told.
+ * throttled: every `seconds` another server is `factor` times slower for that long, in an order of the seed.
+ * congested: the same of links, which then carry `share` of their rate.
+ * misinformed: the edges differ by `factors` from what is told.
+ * wandering: inference of each server takes exp(x) times as long, x normal with `sigma`, drawn anew every `seconds` with this
+ * correlation to the one before (AR(1)).
+ * prompt-bound: inference of an edge is in proportion to the prompt, the mean as told; the cloud's is not.
  */
 export type Drift =
   | { readonly kind: "none" }
   | { readonly kind: "throttled"; readonly seconds: number; readonly factor: number }
-  | { readonly kind: "misinformed"; readonly factors: readonly number[] };
+  | { readonly kind: "congested"; readonly seconds: number; readonly share: number }
+  | { readonly kind: "misinformed"; readonly factors: readonly number[] }
+  | {
+      readonly kind: "wandering";
+      readonly seconds: number;
+      readonly sigma: number;
+      readonly correlation: number;
+    }
+  | { readonly kind: "prompt-bound" };
 
 /**
  * Five edges (Xeon 4214R) and one A100; 100 and 300 Mbps, 10,000 requests, deadlines U[2, 6] s (paper). 104 users, 1.3 MB, 8
@@ -89,6 +112,7 @@ export const PAPER_WORLD: WorldSettings = {
   cloud: { megabitsPerSecond: 300, slots: 48, seconds: 0.75, activeWatts: 250, idleWatts: 0 },
   swing: { share: 0, seconds: 1 },
   drift: { kind: "none" },
+  gateways: { count: 1, ageSeconds: 0 },
   watts: { transmit: 30, wait: 20 },
 };
 
@@ -127,6 +151,10 @@ export const PERLLM = {
  */
 export const CAPACITY = { placesPerSlot: 2 } as const;
 export const CLASS_EDGES = { deadline: [3, 4, 5], prompt: [350, 550] } as const;
+/** Between two decisions of a scheduler that gathers requests and orders them. */
+export const SLOT_SECONDS = 0.1;
+/** The product's CS-UCB tries again what it has not tried for long: a count is taken for at least this. */
+export const RETRY_COUNT = 0.1;
 /** Weight of the newest measurement in what schedulers that measure know of inference times and link rates. */
 export const PREDICTOR_WEIGHT = 0.1;
 
@@ -140,6 +168,12 @@ export const BASELINES = {
   agod: { temperatureSeconds: 0.6, refreshSeconds: 1 },
   rewardlessGuidance: { edgeShare: 0.8, temperatureSeconds: 0.6, ageSeconds: 1 },
 } as const;
+
+/**
+ * FineInfer as it is specified: its gate in front of a cloud whose iterations grow with the batch; the usual seconds hold in
+ * a batch of half its slots, half of them whatever the batch. An assumption.
+ */
+export const BATCHING = { base: 0.5, perRequest: 0.5 / 24 } as const;
 
 /**
  * RewardlessGuidance as it is specified: rg = 1 / L + P for what is answered within `limitSeconds`, P the published accuracies,
@@ -187,20 +221,6 @@ export const LOADS = [26, 52, 78, 104, 130, 156, 208] as const;
 /** Parts of a run at which its figures so far are kept: services in all. */
 export const CHECKPOINTS = 10;
 
-/** Worlds in which what schedulers are told is wrong, or changes. */
-export const DRIFTS: Readonly<Record<string, Partial<WorldSettings>>> = {
-  throttled: { drift: { kind: "throttled", seconds: 30, factor: 3 } },
-  misinformed: { drift: { kind: "misinformed", factors: [0.5, 0.7, 1, 1.6, 2.4] } },
-  "throttled-fluctuating": {
-    drift: { kind: "throttled", seconds: 30, factor: 3 },
-    swing: swingOf("fluctuating"),
-  },
-  "idle-power": {
-    edge: { ...PAPER_WORLD.edge, idleWatts: 30 },
-    cloud: { ...PAPER_WORLD.cloud, idleWatts: 60 },
-  },
-};
-
 /** How much is done. `quick` runs the same code in seconds and decides little. */
 export interface Scale {
   readonly name: "full" | "quick";
@@ -208,6 +228,8 @@ export interface Scale {
   /** Of the paper's four models and two networks. */
   readonly seeds: readonly number[];
   readonly sweepSeeds: readonly number[];
+  /** Of worlds with a drift: small differences are looked for there. */
+  readonly driftSeeds: readonly number[];
   readonly gridRequests: number;
   /** On which the AGOD of its authors is trained, before it is frozen. */
   readonly trainingRequests: number;
@@ -220,6 +242,7 @@ export const FULL: Scale = {
   requests: PAPER_WORLD.requests,
   seeds: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
   sweepSeeds: [1, 2, 3, 4, 5],
+  driftSeeds: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
   gridRequests: 5000,
   trainingRequests: 20_000,
   gridStride: 1,
@@ -230,36 +253,8 @@ export const QUICK: Scale = {
   requests: 1500,
   seeds: [1, 2],
   sweepSeeds: [1, 2],
+  driftSeeds: [1, 2],
   gridRequests: 1000,
   trainingRequests: 1000,
   gridStride: 7,
 };
-
-/** 72 settings around the paper's: every combination. */
-const GRID = {
-  users: [52, 78, 104, 156],
-  pools: [
-    { edge: 8, cloud: 48 },
-    { edge: 8, cloud: 16 },
-    { edge: 16, cloud: 48 },
-  ],
-  megabytes: [0.65, 1.3, 2.6],
-  edgeFactors: [PAPER_WORLD.edgeFactors, [0.6, 0.8, 1, 1.2, 1.4]],
-} as const;
-
-export function gridWorlds(): readonly WorldSettings[] {
-  const worlds: WorldSettings[] = [];
-  for (const users of GRID.users)
-    for (const pools of GRID.pools)
-      for (const megabytes of GRID.megabytes)
-        for (const edgeFactors of GRID.edgeFactors)
-          worlds.push({
-            ...PAPER_WORLD,
-            users,
-            edge: { ...PAPER_WORLD.edge, slots: pools.edge },
-            cloud: { ...PAPER_WORLD.cloud, slots: pools.cloud },
-            payload: { ...PAPER_WORLD.payload, megabytes },
-            edgeFactors,
-          });
-  return worlds;
-}

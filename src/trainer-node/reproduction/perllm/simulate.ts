@@ -1,18 +1,24 @@
 // The closed loop: every user has one request under way and sends the next one when it is answered. Event by event, exact,
 // and the same for the same seed.
 import { randomOf } from "../../simulator/random-of.ts";
+import { carriedOf, slowdownOf, strikingOrder } from "./drift.ts";
 import { EventQueue } from "./event-queue.ts";
 import { type Figures } from "./figures.ts";
 import { Link } from "./link.ts";
 import { Meter, regretOf } from "./meter.ts";
-import { type Decision, type Player, type ServerView, type Speed } from "./player.ts";
-import { Server, slowdownOf, type Way } from "./server.ts";
+import {
+  type Decision,
+  type Player,
+  type RequestSeen,
+  type ServerView,
+  type Speed,
+} from "./player.ts";
+import { Server, type Way } from "./server.ts";
 import { PREDICTOR_WEIGHT, type WorldSettings } from "./settings.ts";
-import { type ServiceRequest, workload } from "./workload.ts";
+import { CLASSES, classOf, type ServiceRequest, workload } from "./workload.ts";
 
 /** Streams of randomness: the workload has 1. */
 const LINKS = 2;
-const DRIFT = 3;
 
 interface Asked {
   readonly request: ServiceRequest;
@@ -20,7 +26,7 @@ interface Asked {
 }
 
 type Event =
-  | { readonly kind: "asked" }
+  | { readonly kind: "asked" | "slot" }
   | { readonly kind: "sent"; readonly asked: Asked; readonly server: number }
   | { readonly kind: "released"; readonly server: number; readonly gathering: number }
   | { readonly kind: "arrived" | "started"; readonly server: number }
@@ -38,6 +44,7 @@ interface Book {
   waiting: number;
   running: number;
   measured: Speed;
+  secondsByClass: readonly number[];
   readonly told: Speed;
   /** Held at its gate, and how many times the gate opened. */
   held: Asked[];
@@ -63,6 +70,8 @@ export function simulate({ world, seed, player, onAnswered }: SimulateOptions): 
   const books = servers.map(bookOf);
   const events = new EventQueue<Event>();
   const meter = new Meter(world);
+  /** For the next slot; empty where every request is decided at once. */
+  let gathered: Asked[] = [];
   let next = 0;
   for (let user = 0; user < Math.min(world.users, world.requests); user++)
     events.add(0, { kind: "asked" });
@@ -96,15 +105,27 @@ export function simulate({ world, seed, player, onAnswered }: SimulateOptions): 
     else send(asked, server, now);
   };
 
+  const viewsAt = (now: number) => servers.map((server, i) => viewOf(server, books[i]!, now));
+  const decide = (asked: Asked, now: number) =>
+    decided(asked, player.choose(seenOf(asked.request), viewsAt(now), now), now);
+
   for (let item = events.next(); item !== undefined; item = events.next()) {
     const { at: now, event } = item;
     switch (event.kind) {
       case "asked": {
         const asked = { request: requests[next++]!, at: now };
         meter.asked(now);
-        const { relativeLength: _, ...seen } = asked.request;
-        const views = servers.map((server, i) => viewOf(server, books[i]!, now));
-        decided(asked, player.choose(seen, views, now), now);
+        if (player.slot === undefined) decide(asked, now);
+        else if (gathered.push(asked) === 1)
+          events.add(nextBorder(now, player.slot.seconds), { kind: "slot" });
+        break;
+      }
+      case "slot": {
+        const waiting = gathered;
+        gathered = [];
+        const seen = waiting.map(({ request }) => seenOf(request));
+        // Each meets the servers with what the ones before it took.
+        for (const place of player.slot!.inOrder(seen, viewsAt(now))) decide(waiting[place]!, now);
         break;
       }
       case "sent":
@@ -132,13 +153,12 @@ export function simulate({ world, seed, player, onAnswered }: SimulateOptions): 
         meter.answered(request, at, way, joules, server.kind === "cloud");
         onAnswered?.(request, at, way, server);
         measure(books[event.server]!, request, way);
-        const { relativeLength, ...seen } = request;
         player.observe?.({
-          request: seen,
+          request: seenOf(request),
           server: server.id,
           seconds: now - at,
           inferenceSeconds: way.done - way.start,
-          outputTokens: world.outputTokens * relativeLength,
+          outputTokens: world.outputTokens * request.relativeLength,
           joules,
         });
         if (next < requests.length) events.add(now, { kind: "asked" });
@@ -151,20 +171,30 @@ export function simulate({ world, seed, player, onAnswered }: SimulateOptions): 
   return meter.figures(servers);
 }
 
+function seenOf(request: ServiceRequest): RequestSeen {
+  const { relativeLength: _, ...seen } = request;
+  return seen;
+}
+
+/** First multiple of `seconds` after `now`. */
+const nextBorder = (now: number, seconds: number): number =>
+  (Math.floor(now / seconds + 1e-9) + 1) * seconds;
+
 /** The edges, then the cloud. */
 function serversOf(world: WorldSettings, seed: number): readonly Server[] {
   const { edge, edgeFactors, cloud, swing, drift } = world;
-  const order = shuffled(edgeFactors.length + 1, seed);
+  const order = strikingOrder(edgeFactors.length + 1, seed);
   const serverOf = (kind: "edge" | "cloud", index: number, factor: number) => {
     const pool = kind === "edge" ? edge : cloud;
+    const carried = carriedOf(drift, { kind, index }, order);
     return new Server({
       id: kind === "edge" ? `edge-${index + 1}` : "cloud",
       kind,
       index,
       pool,
       factor,
-      slowdown: slowdownOf(drift, { kind, index }, order),
-      link: new Link(pool.megabitsPerSecond, swing, randomOf(seed, index, LINKS)),
+      slowdown: slowdownOf(world, { kind, index }, order, seed),
+      link: new Link(pool.megabitsPerSecond, swing, randomOf(seed, index, LINKS), carried),
       world,
     });
   };
@@ -174,22 +204,22 @@ function serversOf(world: WorldSettings, seed: number): readonly Server[] {
   ];
 }
 
-function shuffled(count: number, seed: number): readonly number[] {
-  const random = randomOf(seed, 0, DRIFT);
-  const order = Array.from({ length: count }, (_, i) => i);
-  for (let i = count - 1; i > 0; i--) {
-    const j = Math.floor(random.uniform() * (i + 1));
-    [order[i], order[j]] = [order[j]!, order[i]!];
-  }
-  return order;
-}
-
 function bookOf(server: Server): Book {
   const told = {
     seconds: server.toldSeconds,
     megabitsPerSecond: server.link.megabitsPerSecond,
   };
-  return { uploading: 0, waiting: 0, running: 0, told, measured: told, held: [], gathering: 0 };
+  const secondsByClass = Array.from({ length: CLASSES }, () => told.seconds);
+  return {
+    uploading: 0,
+    waiting: 0,
+    running: 0,
+    told,
+    measured: told,
+    secondsByClass,
+    held: [],
+    gathering: 0,
+  };
 }
 
 const viewOf = ({ id, kind, slots, link }: Server, book: Book, now: number): ServerView => ({
@@ -202,14 +232,20 @@ const viewOf = ({ id, kind, slots, link }: Server, book: Book, now: number): Ser
   running: book.running,
   told: book.told,
   measured: book.measured,
+  secondsByClass: book.secondsByClass,
 });
 
 /** Exponentially weighted means of what answers took. */
-function measure(book: Book, { megabits }: ServiceRequest, way: Way): void {
+function measure(book: Book, request: ServiceRequest, way: Way): void {
   const { seconds, megabitsPerSecond } = book.measured;
-  const rate = megabits / (way.arrival - way.uplinkStart);
+  const took = way.done - way.start;
+  const rate = request.megabits / (way.arrival - way.uplinkStart);
   book.measured = {
-    seconds: seconds + PREDICTOR_WEIGHT * (way.done - way.start - seconds),
-    megabitsPerSecond: megabitsPerSecond + PREDICTOR_WEIGHT * (rate - megabitsPerSecond),
+    seconds: nearer(seconds, took),
+    megabitsPerSecond: nearer(megabitsPerSecond, rate),
   };
+  const own = classOf(request);
+  book.secondsByClass = book.secondsByClass.with(own, nearer(book.secondsByClass[own]!, took));
 }
+
+const nearer = (mean: number, value: number): number => mean + PREDICTOR_WEIGHT * (value - mean);

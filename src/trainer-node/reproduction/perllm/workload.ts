@@ -1,7 +1,8 @@
 // The requests of a run. The i-th request is the same for every algorithm, whoever asks it and whenever: common random
 // numbers, so that algorithms differ by what they decide alone.
+import { serviceClass } from "../../../policy/routing/service-class.ts";
 import { randomOf } from "../../simulator/random-of.ts";
-import { type WorldSettings } from "./settings.ts";
+import { CLASS_EDGES, type WorldSettings } from "./settings.ts";
 
 export interface ServiceRequest {
   readonly index: number;
@@ -33,3 +34,9 @@ export function workload(world: WorldSettings, seed: number): readonly ServiceRe
     };
   });
 }
+
+/** Four bins of deadlines by three of prompt lengths: k of PerLLM. */
+export const classOf = (
+  request: Pick<ServiceRequest, "deadlineSeconds" | "promptTokens">,
+): number => serviceClass(request, CLASS_EDGES);
+export const CLASSES = (CLASS_EDGES.deadline.length + 1) * (CLASS_EDGES.prompt.length + 1);

@@ -4,7 +4,8 @@ import { type Section, type Table } from "../../report/report.ts";
 import { ALGORITHM_NAMES } from "../algorithms.ts";
 import { COMPARED } from "../experiments.ts";
 import { type Figures, type SoFar } from "../figures.ts";
-import { CHECKPOINTS, DRIFTS, LOADS, type Network, NETWORK_NAMES } from "../settings.ts";
+import { CHECKPOINTS, LOADS, type Network, NETWORK_NAMES } from "../settings.ts";
+import { CHANGED_WORLDS } from "../worlds.ts";
 import { metricsTable } from "./comparison.ts";
 import { type ReportParts } from "./parts.ts";
 
@@ -92,7 +93,7 @@ const WORLDS: Readonly<Record<string, string>> = {
 };
 
 export function drifts(parts: ReportParts): readonly Section[] {
-  const present = Object.keys(DRIFTS).filter((drift) => parts.has({ drift }));
+  const present = Object.keys(CHANGED_WORLDS).filter((drift) => parts.has({ drift }));
   if (present.length === 0) return [];
   return [
     {

@@ -38,6 +38,7 @@ const serverWith = (
   uploading: 0,
   told: SPEED,
   measured: SPEED,
+  secondsByClass: [],
 });
 
 test("FineInfer sends everything to the cloud, up to 0.6 s later", () => {

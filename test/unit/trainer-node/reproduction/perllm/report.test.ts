@@ -15,11 +15,8 @@ import {
   perllmRunner,
   type RunResult,
 } from "../../../../../src/trainer-node/reproduction/perllm/run-job.ts";
-import {
-  FULL,
-  gridWorlds,
-  QUICK,
-} from "../../../../../src/trainer-node/reproduction/perllm/settings.ts";
+import { FULL, QUICK } from "../../../../../src/trainer-node/reproduction/perllm/settings.ts";
+import { gridWorlds } from "../../../../../src/trainer-node/reproduction/perllm/worlds.ts";
 import { renderReport } from "../../../../../src/trainer-node/reproduction/report/markdown-report.ts";
 import { type ClaimResult } from "../../../../../src/trainer-node/reproduction/report/verdict.ts";
 import { type JobRecord } from "../../../../../src/trainer-node/reproduction/results-folder.ts";

@@ -2,13 +2,13 @@ import { describe, expect, test } from "vitest";
 import {
   ALGORITHM_NAMES,
   ALGORITHMS,
+  playerOf,
 } from "../../../../../src/trainer-node/reproduction/perllm/algorithms.ts";
 import {
   type Player,
   type RequestSeen,
 } from "../../../../../src/trainer-node/reproduction/perllm/player.ts";
 import {
-  DRIFTS,
   EDGE_MODEL_NAMES,
   PAPER_WORLD,
   swingOf,
@@ -16,6 +16,7 @@ import {
   worldWith,
 } from "../../../../../src/trainer-node/reproduction/perllm/settings.ts";
 import { simulate } from "../../../../../src/trainer-node/reproduction/perllm/simulate.ts";
+import { DRIFTS } from "../../../../../src/trainer-node/reproduction/perllm/worlds.ts";
 import { workload } from "../../../../../src/trainer-node/reproduction/perllm/workload.ts";
 
 /** One edge and one cloud, a slot each; 10 megabits a request, 0.1 s and 0.05 s of sending, 1 s and 0.5 s of inference. */
@@ -109,6 +110,51 @@ describe("two servers by hand", () => {
     expect(alone.ways.map(([, seconds]) => seconds)).toEqual([1.55, 1.55, 1.55, 1.55]);
   });
 
+  test("in slots requests wait for the border and go in the player's order", () => {
+    const orders: (readonly number[])[] = [];
+    const player: Player = {
+      slot: {
+        seconds: 0.25,
+        inOrder: (requests) => {
+          orders.push(requests.map(({ index }) => index));
+          return requests.map((_, place) => requests.length - 1 - place);
+        },
+      },
+      choose: () => ({ server: 0 }),
+    };
+    const { ways: slotted, figures } = ways(TWO, player);
+    // Three gather until 0.25 and go last first: sent 0.25-0.35-0.45-0.55, answered 1.35, 2.35, 3.35. The next, asked at 1.35,
+    // waits for 1.5 and is answered after the others, at 4.35.
+    expect(slotted).toEqual([
+      [0, 3.35],
+      [0, 2.35],
+      [0, 1.35],
+      [1.35, 3],
+    ]);
+    expect(orders).toEqual([[0, 1, 2], [3]]);
+    expect(figures.parts.deferred).toBeCloseTo((3 * 0.25 + 0.15) / 4, 9);
+    expect(figures.mostOutstanding).toBe(3);
+  });
+
+  test("in slots PerLLM serves the tightest deadline first", () => {
+    const world = { ...TWO, requests: 3, edge: { ...TWO.edge, slots: 3 } };
+    const deadlines = workload(world, 1).map(({ deadlineSeconds }) => deadlineSeconds);
+    const sent: number[] = [];
+    simulate({
+      world,
+      seed: 1,
+      player: {
+        ...ALGORITHMS["PerLLM-slots"](world),
+        choose: ({ index }) => {
+          sent.push(index);
+          return { server: 0 };
+        },
+      },
+    });
+    expect(sent.map((index) => deadlines[index]!)).toEqual(deadlines.toSorted((a, b) => a - b));
+    expect(new Set(deadlines).size).toBe(3);
+  });
+
   test("regret is what the other server would have earned more in the same state", () => {
     const world = { ...TWO, users: 1, requests: 2, deadline: [5, 5] as const };
     const { figures } = ways(world, always(0));
@@ -130,13 +176,17 @@ describe("the paper's world", () => {
     (name) => {
       const seed = 1 + Math.floor(Math.random() * 1e6);
       console.log(`${name}: seed ${seed}`);
-      const world = { ...small, ...DRIFTS["throttled-fluctuating"] };
+      const world = {
+        ...small,
+        ...DRIFTS["throttled-fluctuating"],
+        gateways: DRIFTS["old-news"].gateways,
+      };
       const changes: (readonly [at: number, by: number])[] = [];
       const answered = new Map<number, number>();
       const figures = simulate({
         world,
         seed,
-        player: ALGORITHMS[name](world),
+        player: playerOf(name, world),
         onAnswered: ({ index }, askedAt, way) => {
           answered.set(index, (answered.get(index) ?? 0) + 1);
           changes.push([askedAt, 1], [way.answered, -1]);
