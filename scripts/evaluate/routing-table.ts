@@ -1,5 +1,10 @@
 // The printed form of `evaluate routing`.
-import { type RoutingReport, type Verdict } from "../../src/trainer-node/evaluation/routing.ts";
+import { LEVELS } from "../../src/trainer-node/evaluation/routing-coverage.ts";
+import {
+  NON_INFERIORITY_MARGIN,
+  type RoutingReport,
+  type Verdict,
+} from "../../src/trainer-node/evaluation/routing.ts";
 import {
   type Estimate,
   type RouteFigures,
@@ -53,6 +58,7 @@ export function formatRouting(report: RoutingFigures): string {
       ...models.map(({ name, figures }) => [name].concat(cells(figures))),
     ]),
     ...curveLines(report),
+    ...trustLines(report),
     "",
     ...verdictLines(report),
   ].join("\n");
@@ -86,6 +92,50 @@ function curveLines({ curves }: RoutingFigures): readonly string[] {
   ];
 }
 
+function trustLines({ trust: { scores, lengths } }: RoutingFigures): readonly string[] {
+  const shares = ({ inside }: { readonly inside: readonly number[] }) =>
+    inside.map((share) => percent(share)).join(" ");
+  const mean = (values: readonly number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
+  const middle = (
+    models: readonly { readonly coverage: { readonly inside: readonly number[] } }[],
+  ) =>
+    LEVELS.map((_, l) => percent(mean(models.map(({ coverage }) => coverage.inside[l]!)))).join(
+      " ",
+    );
+  const levels = LEVELS.map((level) => 100 * level).join(", ");
+  return [
+    "",
+    `Predicted scores (${scores.predictor}): % of the measured half inside intervals for ${levels} %; width is that of 80 %`,
+    columns([
+      ["model", "inside", "width", "calibration error"],
+      ...scores.models.map(({ name, coverage, calibrationError }) => [
+        name,
+        shares(coverage),
+        coverage.width[1]!.toFixed(2),
+        calibrationError.toFixed(3),
+      ]),
+      ["mean of the models", middle(scores.models), "", ""],
+    ]),
+    ...(lengths === null
+      ? []
+      : [
+          "",
+          `Predicted lengths of answers (${lengths.predictor}): the same; width of 80 % as longest over shortest, error as ln`,
+          columns([
+            ["model", "inside", "width", "error", "of the model's mean"],
+            ...lengths.models.map(({ name, coverage, error, errorOfMean }) => [
+              name,
+              shares(coverage),
+              Math.exp(coverage.width[1]!).toFixed(2),
+              error.toFixed(3),
+              errorOfMean.toFixed(3),
+            ]),
+            ["mean of the models", middle(lengths.models), "", "", ""],
+          ]),
+        ]),
+  ];
+}
+
 function verdictLines({ better, cheaper, routers, curves }: RoutingFigures): readonly string[] {
   const single = routers[0]!.note;
   const hasCosts = curves[0]!.points[0]!.figures.cost !== null;
@@ -112,6 +162,12 @@ export function betterSentence(
     return `Yes: a router beats ${single}, the best single model${hasCosts ? ", at equal or lower cost" : " (costs unknown)"}: ${how}.`;
   if (high < 0)
     return `No: no router beats ${single}, the best single model; the best one is worse: ${how}.`;
+  const isCheaper = hasCosts && gain.cost!.interval.high < 0;
+  if (isCheaper && low >= -NON_INFERIORITY_MARGIN)
+    return (
+      `Equal at lower cost, not shown to be better than ${single}, the best single model: ${how}; it is worse by less than ` +
+      `${percent(NON_INFERIORITY_MARGIN)} points, the margin fixed beforehand.`
+    );
   return `Not shown: no router is surely better than ${single}, the best single model: ${how}.`;
 }
 
@@ -127,7 +183,7 @@ export function cheaperSentence(
       ? "which is worse"
       : low >= 0
         ? "which is no worse"
-        : `which is at most ${percent(-low)} points worse`;
+        : `which is at most ${percent(-low)} points worse: ${-low <= NON_INFERIORITY_MARGIN ? "inside" : "not inside"} the margin of ${percent(NON_INFERIORITY_MARGIN)} points that counts as equal`;
   return (
     `The cheapest router that was no worse than ${single} on the calibration half, ${router} with a worth of ${worth}, has ${change} ` +
     `and ${points(gain.quality.value)} points of quality ${percentRange(gain.quality.interval)}, ${verdict}.`

@@ -18,6 +18,17 @@ export interface PredictorFamily {
   readonly train: (lessons: Lessons, settings: readonly number[]) => readonly Predict[];
 }
 
+/** What the model came to on average, whatever is asked: what everything learnt has to beat. */
+export const MEANS: PredictorFamily = {
+  name: "each model's mean",
+  settings: [0],
+  settingName: "",
+  train: ({ scores }, settings) => {
+    const means = meanScores(scores, Uint32Array.from(scores.keys()));
+    return settings.map(() => (questions) => questions.map(() => means));
+  },
+};
+
 /** Mean score of the k nearest questions. Ties: those that were learnt first. */
 export const NEAREST_QUESTIONS: PredictorFamily = {
   name: "nearest questions",
@@ -209,6 +220,8 @@ export interface FittedPredictor {
   /** For every lesson, by a predictor of the same setting that has seen none of its group. */
   readonly crossFitted: readonly (readonly number[])[];
   readonly setting: number;
+  /** Mean squared error of `crossFitted`, summed over the models. */
+  readonly error: number;
 }
 
 /** `folds`: the fold of each lesson, 0 to `count` - 1. */
@@ -232,7 +245,12 @@ export function fitPredictor(
   const errors = predicted.map((all) => squaredError(all, lessons.scores));
   const best = errors.indexOf(Math.min(...errors));
   const setting = settings[best]!;
-  return { predict: family.train(lessons, [setting])[0]!, crossFitted: predicted[best]!, setting };
+  return {
+    predict: family.train(lessons, [setting])[0]!,
+    crossFitted: predicted[best]!,
+    setting,
+    error: errors[best]!,
+  };
 }
 
 function places(folds: readonly number[], test: (fold: number) => boolean): readonly number[] {

@@ -12,12 +12,9 @@ import {
   type RouteFigures,
   type Side,
 } from "./routing-meter.ts";
-import {
-  fitPredictor,
-  NEAREST_QUESTIONS,
-  type PredictorFamily,
-  RIDGE,
-} from "./routing-predictors.ts";
+import { describer } from "./question-form.ts";
+import { type AnswerTrust, type LengthTrust, lengthTrust, scoreTrust } from "./routing-trust.ts";
+import { fitPredictor, NEAREST_QUESTIONS, RIDGE } from "./routing-predictors.ts";
 import { type ModelPrice } from "./routing-prices.ts";
 import { expectedCosts, outcomesOf, type RoutingAssumptions } from "./routing-world.ts";
 
@@ -64,6 +61,8 @@ export interface RoutingReport {
   readonly better: Verdict;
   /** The cheapest one that is no worse than the best single model there; null without prices. */
   readonly cheaper: Verdict | null;
+  /** How far predicted scores and lengths hold on the measured half. */
+  readonly trust: { readonly scores: AnswerTrust; readonly lengths: LengthTrust | null };
 }
 
 interface HalfCounts {
@@ -74,6 +73,9 @@ interface HalfCounts {
 /** Quality that the dearest model's extra cost is worth: 0 asks for quality alone. */
 const WORTHS = [0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5] as const;
 
+/** Quality by which a cheaper choice may be worse and still counts as equal; fixed before anything was measured with it. */
+export const NON_INFERIORITY_MARGIN = 0.01;
+
 const FOLDS = 3;
 
 const LEAST_QUESTIONS = 10;
@@ -81,6 +83,8 @@ const LEAST_QUESTIONS = 10;
 interface LearnedRouter {
   readonly name: string;
   readonly note: string;
+  /** Mean squared error on the calibration half, of predictors that have not seen the question. */
+  readonly error: number;
   /** Predicted scores on both halves; those of the calibration half by predictors that have not seen the question's group. */
   readonly known: readonly (readonly number[])[];
   readonly unseen: readonly (readonly number[])[];
@@ -117,17 +121,25 @@ export function compareRouting(options: CompareRoutingOptions): RoutingReport {
   const cheapest = order.toSorted((a, b) => (alone[a]!.cost ?? 0) - (alone[b]!.cost ?? 0))[0]!;
   const single = meter.values(same(measured, best));
 
-  const vectors = (side: Side) => side.questions.map(({ question }) => embed(question));
-  const lessons = { vectors: vectors(calibration), scores: calibration.outcomes.quality };
-  const asked = vectors(measured);
+  const texts = (side: Side) => side.questions.map(({ question }) => question);
+  const embedded = [calibration, measured].map((side) => texts(side).map(embed));
+  const describe = describer(texts(calibration), embed);
+  const described = [calibration, measured].map((side) => texts(side).map(describe));
   const folds = foldsOf(known.questions);
-  const learned = [NEAREST_QUESTIONS, RIDGE].map((family: PredictorFamily): LearnedRouter => {
+  const learners = [
+    { name: NEAREST_QUESTIONS.name, family: NEAREST_QUESTIONS, vectors: embedded },
+    { name: RIDGE.name, family: RIDGE, vectors: embedded },
+    { name: "form and meaning", family: RIDGE, vectors: described },
+  ] as const;
+  const learned = learners.map(({ name, family, vectors }): LearnedRouter => {
+    const lessons = { vectors: vectors[0]!, scores: calibration.outcomes.quality };
     const fitted = fitPredictor(family, lessons, folds, FOLDS);
     return {
-      name: family.name,
+      name,
       note: `${family.settingName} = ${fitted.setting}`,
+      error: fitted.error,
       known: fitted.crossFitted,
-      unseen: fitted.predict(asked),
+      unseen: fitted.predict(vectors[1]!),
     };
   });
   const worths = prices === null || spread === 0 ? [0] : WORTHS;
@@ -221,6 +233,14 @@ export function compareRouting(options: CompareRoutingOptions): RoutingReport {
       prices === null || goodEnough.length === 0
         ? null
         : verdictOf(goodEnough.toSorted(by(({ known: { cost } }) => cost ?? 0))[0]!),
+    trust: {
+      scores: scoreTrust(
+        data.models,
+        learned.toSorted((a, b) => a.error - b.error)[0]!,
+        [calibration, measured].map(({ outcomes }) => outcomes.quality),
+      ),
+      lengths: lengthTrust([known, unseen], learners, folds, FOLDS),
+    },
   };
 }
 

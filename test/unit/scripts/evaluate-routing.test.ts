@@ -62,10 +62,12 @@ test("a file becomes a table with every router and a sentence, whichever way its
     "random model",
     "nearest questions",
     "ridge regression",
+    "form and meaning",
     "always right choice",
     "left out, because they have no price: other",
     "every answer counts 200 tokens",
     "by a model of delays, not measured",
+    "% of the measured half inside intervals for 50, 80, 90 %",
   ])
     expect(table).toContain(text);
   expect(table).toMatch(/^Yes: a router beats|^A router is better than/m);
@@ -117,9 +119,16 @@ test("the sentence says better, dearer, worse or not shown, as the intervals hav
   expect(betterSentence(worse, "m", true)).toMatch(
     /^No: no router beats m, .* at the same cost\.$/,
   );
-  const unclear = verdict([0.01, -0.01, 0.03], [-0.5, -0.6, -0.4]);
+  const equal = verdict([0.01, -0.009, 0.03], [-0.5, -0.6, -0.4]);
+  expect(betterSentence(equal, "m", true)).toMatch(
+    /^Equal at lower cost, not shown to be better than m, .* worse by less than 1\.0 points/,
+  );
+  const asDear = verdict([0.01, -0.009, 0.03], [-0.5, -0.6, 0]);
+  expect(betterSentence(asDear, "m", true)).toMatch(/^Not shown: /);
+  expect(cheaperSentence(equal, "m")).toContain("0.9 points worse: inside the margin of 1.0");
+  const unclear = verdict([0.01, -0.011, 0.03], [-0.5, -0.6, -0.4]);
   expect(betterSentence(unclear, "m", true)).toMatch(/^Not shown: /);
   expect(cheaperSentence(unclear, "m")).toMatch(
-    /25\.0 % .* lower cost .* at most 1\.0 points worse\.$/,
+    /25\.0 % .* lower cost .* at most 1\.1 points worse: not inside the margin of 1\.0 points/,
   );
 });
