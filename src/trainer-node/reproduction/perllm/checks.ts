@@ -89,9 +89,11 @@ function fineInferChanges(results: PerllmResults): readonly [changed: number, of
         if (!both.every((where) => results.seeds(where).includes(seed))) continue;
         const [base, own] = both.map((where) => {
           const figures = results.view(seed).figures("FineInfer", where);
-          // Regret looks at the other servers too, and figures on the way are not kept everywhere.
+          // Regret looks at the other servers too, and not everything is kept everywhere.
           return JSON.stringify(figures, (key, value: unknown) =>
-            key === "soFar" || key.toLowerCase().endsWith("regret") ? undefined : value,
+            key === "soFar" || key === "parts" || key.toLowerCase().endsWith("regret")
+              ? undefined
+              : value,
           );
         });
         of++;

@@ -25,7 +25,7 @@ export interface RunParams {
   readonly world: WorldSettings;
   readonly seed: number;
   readonly algorithms: readonly AlgorithmName[];
-  /** Whether the figures on the way are kept, not only those of the whole. */
+  /** Whether the parts of a request's way are kept, and the figures on the way. */
   readonly isTracked?: boolean;
 }
 
@@ -80,7 +80,7 @@ export function perllmJobs(scale: Scale): readonly Job[] {
         run({ model, network }, seed, {
           world: worldWith(model, { requests, swing: swingOf(network) }),
           ...(place === 0
-            ? { algorithms: ALGORITHM_NAMES, isTracked: true }
+            ? { algorithms: ALGORITHM_NAMES, isTracked: network === "stable" }
             : { algorithms: COMPARED }),
         });
   for (const seed of scale.driftSeeds)

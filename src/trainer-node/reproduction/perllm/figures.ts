@@ -1,7 +1,7 @@
 // What one run of one algorithm measured, and how claims look at it.
 import { type EdgeModel, type Network } from "./settings.ts";
 
-export interface Figures {
+export interface Figures extends Partial<Tracked> {
   readonly requests: number;
   /** Share answered within their deadline. */
   readonly success: number;
@@ -16,8 +16,6 @@ export interface Figures {
   readonly idleJoules: number;
   /** Share of requests sent to the cloud. */
   readonly cloudShare: number;
-  /** Mean seconds of a request in each part of its way; they add up to `seconds`. */
-  readonly parts: Readonly<Record<Part, number>>;
   /** Per request: what the best server in the very same state would have earned more; see `regretOf`. */
   readonly regret: number;
   /** The same over the first and the last half of the requests. */
@@ -30,7 +28,11 @@ export interface Figures {
   readonly partsError: number;
   /** Requests that did not end exactly once. */
   readonly lost: number;
-  /** Figures after each tenth of the answers. */
+}
+
+/** Mean seconds of a request in each part of its way, which add up to `seconds`, and figures after each tenth of the answers. */
+export interface Tracked {
+  readonly parts: Readonly<Record<Part, number>>;
   readonly soFar: readonly SoFar[];
 }
 

@@ -1,6 +1,6 @@
 // What a run comes to: each request's way, added up when it is answered.
 import { quantile } from "../../intervals.ts";
-import { type Figures, type Part, type SoFar } from "./figures.ts";
+import { type Figures, type Part, type SoFar, type Tracked } from "./figures.ts";
 import { type Server, type Way } from "./server.ts";
 import { CHECKPOINTS, REFERENCE_JOULES, type WorldSettings } from "./settings.ts";
 import { type ServiceRequest } from "./workload.ts";
@@ -108,7 +108,7 @@ export class Meter {
       });
   }
 
-  figures(servers: readonly Server[]): Figures {
+  figures(servers: readonly Server[]): Figures & Tracked {
     const count = this.#seconds.length;
     const makespan = this.#changedAt;
     const seconds = this.#total / count;

@@ -4,7 +4,7 @@ import { rounded } from "../velo/figures.ts";
 import { type AlgorithmName, ALGORITHMS, playerOf } from "./algorithms.ts";
 import { D2sac } from "./d2sac.ts";
 import { type RunParams, type SpecifiedParams } from "./experiments.ts";
-import { type Figures } from "./figures.ts";
+import { type Figures, type Tracked } from "./figures.ts";
 import { plannedGuidance } from "./planned-guidance.ts";
 import { BATCHING, type WorldSettings } from "./settings.ts";
 import { simulate } from "./simulate.ts";
@@ -27,11 +27,14 @@ export async function perllmRunner({ kind, params }: Job): Promise<RunResult> {
 
 function runAll({ world, seed, algorithms, isTracked = false }: RunParams): RunResult {
   const figures: Record<string, Figures> = {};
-  for (const name of algorithms) {
-    const { soFar, ...rest } = simulate({ world, seed, player: playerOf(name, world) });
-    figures[name] = rounded({ ...rest, soFar: isTracked ? soFar : [] });
-  }
+  for (const name of algorithms)
+    figures[name] = kept(simulate({ world, seed, player: playerOf(name, world) }), isTracked);
   return { figures };
+}
+
+/** What goes into a raw file. */
+function kept({ parts, soFar, ...rest }: Figures & Tracked, isTracked = false): Figures {
+  return rounded(isTracked ? { ...rest, parts, soFar } : rest);
 }
 
 /** Seeds of trainings are none of the tests'. */
@@ -51,10 +54,10 @@ function runSpecified({ world, seed, trainingRequests }: SpecifiedParams): RunRe
   return {
     figures: {
       ...figures,
-      "FineInfer-batched": rounded(inBatches("FineInfer-gate")),
-      "AGOD-D2SAC": rounded(simulate({ world, seed, player: agent.frozen() })),
-      "RewardlessGuidance-planned": rounded(simulate({ world, seed, player: plannedGuidance() })),
-      "PerLLM-batched": rounded(inBatches("PerLLM")),
+      "FineInfer-batched": kept(inBatches("FineInfer-gate")),
+      "AGOD-D2SAC": kept(simulate({ world, seed, player: agent.frozen() })),
+      "RewardlessGuidance-planned": kept(simulate({ world, seed, player: plannedGuidance() })),
+      "PerLLM-batched": kept(inBatches("PerLLM")),
     },
   };
 }

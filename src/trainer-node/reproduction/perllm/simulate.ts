@@ -3,7 +3,7 @@
 import { randomOf } from "../../simulator/random-of.ts";
 import { carriedOf, slowdownOf, strikingOrder } from "./drift.ts";
 import { EventQueue } from "./event-queue.ts";
-import { type Figures } from "./figures.ts";
+import { type Figures, type Tracked } from "./figures.ts";
 import { Link } from "./link.ts";
 import { Meter, regretOf } from "./meter.ts";
 import {
@@ -64,7 +64,7 @@ export interface SimulateOptions {
   ) => void;
 }
 
-export function simulate({ world, seed, player, onAnswered }: SimulateOptions): Figures {
+export function simulate({ world, seed, player, onAnswered }: SimulateOptions): Figures & Tracked {
   const requests = workload(world, seed);
   const servers = serversOf(world, seed);
   const books = servers.map(bookOf);

@@ -2,18 +2,23 @@
 import { PAPER_WORLD, swingOf, type WorldSettings } from "./settings.ts";
 
 const THROTTLED = { kind: "throttled", seconds: 30, factor: 3 } as const;
+const MISINFORMED = { kind: "misinformed", factors: [0.5, 0.7, 1, 1.6, 2.4] } as const;
 const OLD_NEWS = { count: 4, ageSeconds: 1 } as const;
+/** Too few for queues to show which server is slow. */
+const QUIET_USERS = 26;
 
 /** Worlds in which what schedulers are told is wrong, changes, or is known late. */
 export const DRIFTS = {
   throttled: { drift: THROTTLED },
-  misinformed: { drift: { kind: "misinformed", factors: [0.5, 0.7, 1, 1.6, 2.4] } },
+  misinformed: { drift: MISINFORMED },
   "throttled-fluctuating": { drift: THROTTLED, swing: swingOf("fluctuating") },
   wandering: { drift: { kind: "wandering", seconds: 5, sigma: 0.5, correlation: 0.9 } },
   "prompt-bound": { drift: { kind: "prompt-bound" } },
   congested: { drift: { kind: "congested", seconds: 30, share: 0.25 } },
   "old-news": { gateways: OLD_NEWS },
   "throttled-old-news": { drift: THROTTLED, gateways: OLD_NEWS },
+  "throttled-quiet": { drift: THROTTLED, users: QUIET_USERS },
+  "misinformed-quiet": { drift: MISINFORMED, users: QUIET_USERS },
 } as const satisfies Readonly<Record<string, Partial<WorldSettings>>>;
 export const DRIFT_NAMES = Object.keys(DRIFTS) as readonly (keyof typeof DRIFTS)[];
 

@@ -1,5 +1,6 @@
 // The paper's own settings: success rates beside the published ones, ratios, and what stands behind them.
 import { type Cell, type Section, type Table } from "../../report/report.ts";
+import { type Provenance } from "../../report/plot.ts";
 import { meanOf } from "../../../intervals.ts";
 import { ALGORITHM_NAMES } from "../algorithms.ts";
 import { COMPARED } from "../experiments.ts";
@@ -53,6 +54,7 @@ export function comparison(parts: ReportParts): readonly Section[] {
           ]),
           provenance,
         },
+        networksTable(parts, provenance),
         {
           title: "PerLLM against each: throughput (ratio) and energy saved (share)",
           columns: ["", ...OTHERS.map((title) => ({ title, digits: 2 }))],
@@ -72,7 +74,7 @@ export function comparison(parts: ReportParts): readonly Section[] {
       page: "comparison",
       title: "Every algorithm",
       text: [
-        'Yi-6B at the edges. Regret: per request, what the best server in the very same state would have earned more, in units of 20 J and of a deadline missed by its own length. "told" predicts from what operators say, "printed" has the sign of Eq. 6 as it is printed, "undiscounted" never forgets, "no-bandit" is the constraints alone. "FineInfer-gate" holds requests only while the cloud is idle, as its code does.',
+        'Yi-6B at the edges. Regret: per request, what the best server in the very same state would have earned more, in units of 20 J and of a deadline missed by its own length. "told" predicts from what operators say, "printed" has the sign of Eq. 6 as it is printed, "undiscounted" never forgets, "no-bandit" neither explores nor punishes, "retry" tries again what it left long ago, as the product does, "by-class" predicts inference by server and class of request (the specification of Algorithm 1; the others by server, as the product measures), "slots" decides every tenth of a second. "FineInfer-gate" holds requests only while the cloud is idle, as its code does.',
         ...parts.verdicts("S4", "S5", "S6", "O7"),
       ],
       tables: NETWORK_NAMES.flatMap((network) => [
@@ -83,6 +85,18 @@ export function comparison(parts: ReportParts): readonly Section[] {
     },
   ];
 }
+
+/** The same, network by network. */
+const networksTable = (parts: ReportParts, provenance: Provenance): Table => ({
+  title: "Network by network, %",
+  columns: ["", ...COMPARED.map((title) => ({ title, isPercent: true, digits: 1 }))],
+  rows: everywhere().map((where) =>
+    [`${where.model}, ${where.network}` as Cell].concat(
+      COMPARED.map((name) => parts.estimate(name, ({ success }) => success, where)),
+    ),
+  ),
+  provenance,
+});
 
 export function metricsTable(
   parts: ReportParts,
@@ -117,8 +131,8 @@ export function specified(parts: ReportParts): readonly Section[] {
       page: "comparison",
       title: "The rivals as they are specified",
       text: [
-        "AGOD-D2SAC: a diffusion policy over the edges, trained in the simulator by soft actor-critic and frozen. RewardlessGuidance-planned: plans of the cross-entropy method over an ensemble of models that it learns as it goes; it knows no deadlines, and sees the servers as they are, not a second ago. Both are far smaller than what their authors train. Yi-6B, stable bandwidth.",
-        ...parts.verdicts("O8", "O9"),
+        'FineInfer-batched: requests are held only while the cloud is idle, until eight wait or the first waited a second, and join the batch after that; an inference takes longer the larger the batch is in which it begins ("batched", as far as that is fixed by its beginning). AGOD-D2SAC: a diffusion policy over the edges, trained in the simulator by soft actor-critic and frozen. RewardlessGuidance-planned: plans of the cross-entropy method over an ensemble of models that it learns as it goes; it knows no deadlines, and sees the servers as they are, not a second ago. Networks and ensembles are far smaller than what their authors train. PerLLM-batched is PerLLM with that cloud. Yi-6B, stable bandwidth.',
+        ...parts.verdicts("O8", "O9", "O10"),
       ],
       tables: [metricsTable(parts, "Proxies and specified forms", SPECIFIED, where)],
       plots: [],
@@ -127,11 +141,14 @@ export function specified(parts: ReportParts): readonly Section[] {
 }
 
 const SPECIFIED = [
+  "FineInfer",
+  "FineInfer-batched",
   "AGOD",
   "AGOD-D2SAC",
   "RewardlessGuidance",
   "RewardlessGuidance-planned",
   PERLLM_NAME,
+  "PerLLM-batched",
   "LPC",
 ] as const;
 
@@ -142,7 +159,7 @@ function partsTable(parts: ReportParts, where: Where): Table {
     columns: ["algorithm", ...PARTS.map((title) => ({ title, digits: 2 }))],
     rows: present.map((name) =>
       [name as Cell].concat(
-        PARTS.map((part) => parts.estimate(name, (one) => one.parts[part], where)?.mean ?? null),
+        PARTS.map((part) => parts.estimate(name, (one) => one.parts![part], where)?.mean ?? null),
       ),
     ),
     provenance: parts.provenance([where]),
@@ -173,7 +190,7 @@ function timesPlot(parts: ReportParts) {
 const OTHERS = COMPARED.filter((name) => name !== PERLLM_NAME);
 const isRival = (name: string): name is Rival => RIVALS.some((rival) => rival === name);
 
-const everywhere = (): readonly Where[] =>
+const everywhere = (): readonly Required<Pick<Where, "model" | "network">>[] =>
   EDGE_MODEL_NAMES.flatMap((model) => NETWORK_NAMES.map((network) => ({ model, network })));
 
 const publishedSuccess = (model: EdgeModel, name: string): Cell =>

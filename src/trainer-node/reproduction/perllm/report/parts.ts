@@ -44,6 +44,18 @@ export class ReportParts {
     return this.over((seed) => metric(seed.figures(algorithm, where)));
   }
 
+  /** How much more one algorithm has than another, seed by seed. */
+  lead(
+    algorithm: string,
+    other: string,
+    metric: (figures: Figures) => number,
+    where: Where = {},
+  ): Estimate | null {
+    return this.over(
+      (seed) => metric(seed.figures(algorithm, where)) - metric(seed.figures(other, where)),
+    );
+  }
+
   point(
     x: number,
     algorithm: string,

@@ -1,10 +1,10 @@
 // What happens with more services, and in worlds where what schedulers know is wrong.
 import { type LinePlot } from "../../report/plot.ts";
-import { type Section, type Table } from "../../report/report.ts";
+import { type Cell, type Section, type Table } from "../../report/report.ts";
 import { ALGORITHM_NAMES } from "../algorithms.ts";
 import { COMPARED } from "../experiments.ts";
 import { type Figures, type SoFar } from "../figures.ts";
-import { CHECKPOINTS, LOADS, type Network, NETWORK_NAMES } from "../settings.ts";
+import { CHECKPOINTS, LOADS, type Network, NETWORK_NAMES, SLOT_SECONDS } from "../settings.ts";
 import { CHANGED_WORLDS } from "../worlds.ts";
 import { metricsTable } from "./comparison.ts";
 import { type ReportParts } from "./parts.ts";
@@ -26,14 +26,75 @@ export function services(parts: ReportParts): readonly Section[] {
         `Fig. 2 and Fig. 4. Services at a time: ${LOADS.join(", ")} users in a closed loop, Yi-6B at the edges. Services so far: the figures after each tenth of a run of 104 users.`,
         ...parts.verdicts("S7", "S8", "S9"),
       ],
-      tables: [],
+      tables: NETWORK_NAMES.flatMap((network) =>
+        OVER_LOAD.map(([, title, unit, of]) => loadTable(parts, network, `${title}, ${unit}`, of)),
+      ),
       plots: [
         ...NETWORK_NAMES.flatMap((network) =>
           OVER_LOAD.map(([id, title, unit, of]) => overLoad(parts, network, id, title, unit, of)),
         ),
         soFar(parts, "seconds", "Mean processing time so far", "seconds", ({ seconds }) => seconds),
-        soFar(parts, "regret", "Regret so far, in all", "20 J", ({ regret }) => regret),
+        soFar(parts, "regret", "Regret so far, in all", "units of 20 J", ({ regret }) => regret),
       ],
+    },
+  ];
+}
+
+function loadTable(
+  parts: ReportParts,
+  network: Network,
+  title: string,
+  of: (figures: Figures) => number,
+): Table {
+  const wheres = LOADS.map((users) => ({ users, network }));
+  const shown = COMPARED.filter((name) => wheres.some((where) => parts.estimate(name, of, where)));
+  return {
+    title: `${title}, ${network} bandwidth, by services at a time`,
+    columns: ["", ...LOADS.map((users) => ({ title: String(users), digits: 2 }))],
+    rows: shown.map((name) =>
+      [name as Cell].concat(wheres.map((where) => parts.estimate(name, of, where)?.mean ?? null)),
+    ),
+    provenance: parts.provenance(wheres),
+  };
+}
+
+/** Who goes first among requests that are decided together. */
+export function order(parts: ReportParts): readonly Section[] {
+  const names = ["PerLLM", "PerLLM-slots-arrival", "PerLLM-slots"] as const;
+  const wheres = NETWORK_NAMES.flatMap((network) =>
+    LOADS.map((users) => ({ users, network })).filter((where) => parts.has(where)),
+  );
+  if (wheres.length === 0) return [];
+  const success = ({ success: share }: Figures) => share;
+  return [
+    {
+      id: "order",
+      page: "services",
+      title: "Processing order",
+      text: [
+        `Algorithm 1 sorts the services that wait. Where each is decided as it comes there is nothing to sort; here PerLLM gathers them for ${SLOT_SECONDS} s, and assigns them in the order of arrival or the one with the least slack first. Gathering costs half a slot.`,
+        ...parts.verdicts("O14"),
+      ],
+      tables: [
+        {
+          title: "Answered within the deadline, %",
+          columns: [
+            "services at a time",
+            ...["as they come", "slots, in order of arrival", "slots, tightest first"].map(
+              (title) => ({ title, isPercent: true, digits: 1 }),
+            ),
+            { title: "tightest first less arrival, points", isPercent: true, digits: 2 },
+          ],
+          rows: wheres.map((where) =>
+            [`${where.users}, ${where.network}` as Cell].concat(
+              names.map((name) => parts.estimate(name, success, where)),
+              parts.lead("PerLLM-slots", "PerLLM-slots-arrival", success, where),
+            ),
+          ),
+          provenance: parts.provenance(wheres),
+        },
+      ],
+      plots: [],
     },
   ];
 }
@@ -76,8 +137,8 @@ function soFar(
     series: parts.present(COMPARED).map((name) => ({
       name,
       points: Array.from({ length: CHECKPOINTS }, (_, i) => i).flatMap((i) => {
-        const at = parts.estimate(name, (one) => one.soFar[i]!.requests);
-        return at === null ? [] : parts.point(at.mean, name, (one) => of(one.soFar[i]!));
+        const at = parts.estimate(name, (one) => one.soFar![i]!.requests);
+        return at === null ? [] : parts.point(at.mean, name, (one) => of(one.soFar![i]!));
       }),
     })),
     provenance: parts.provenance([{}]),
@@ -85,11 +146,19 @@ function soFar(
 }
 
 const WORLDS: Readonly<Record<string, string>> = {
-  throttled: "Every 30 s another server is three times slower for 30 s.",
-  misinformed: "The edges take 0.5 to 2.4 times what schedulers are told.",
-  "throttled-fluctuating": "Throttled, on a fluctuating network.",
-  "idle-power":
-    "The paper's world, in which idle servers draw power (30 W an edge, 60 W the cloud).",
+  throttled: "every 30 s another server is three times slower for 30 s",
+  misinformed: "the edges take 0.5 to 2.4 times what schedulers are told",
+  "throttled-fluctuating": "throttled, on a fluctuating network",
+  wandering: "inference times of each server wander (exp of an AR(1), sigma 0.5, every 5 s)",
+  "prompt-bound":
+    "an edge's inference takes as long as the prompt, relative to the mean; schedulers are told the mean",
+  congested: "every 30 s another link carries a quarter of its rate for 30 s",
+  "old-news":
+    "four gateways, each with a bandit of its own, see the servers up to a second late and add their own requests",
+  "throttled-old-news": "throttled, through those gateways",
+  "throttled-quiet": "throttled, with 26 users: no queue shows who is slow",
+  "misinformed-quiet": "misinformed, with 26 users",
+  "idle-power": "the paper's world; idle servers draw power (30 W an edge, 60 W the cloud)",
 };
 
 export function drifts(parts: ReportParts): readonly Section[] {
@@ -99,18 +168,46 @@ export function drifts(parts: ReportParts): readonly Section[] {
     {
       id: "drifts",
       page: "drifts",
-      title: "Where inference times are unknown, or change",
+      title: "Where what schedulers know is wrong, changes, or is late",
       text: [
-        "Here a bandit could earn its place: LPC predicts from what it is told, LPC-measured and PerLLM from what was measured lately.",
-        present.map((drift) => `- ${drift}: ${WORLDS[drift] ?? ""}`).join("\n"),
-        ...parts.verdicts("O4", "O5", "O6"),
+        "Here a bandit could earn its place. LPC predicts from what it is told, LPC-measured and PerLLM from what was measured lately of each server and link; PerLLM-told has its bandit alone. All meet the same requests, so that differences are paired by seed. With as many worlds, one comparison in forty would agree by chance.",
+        present.map((drift) => `- ${drift}: ${WORLDS[drift] ?? ""}.`).join("\n"),
+        ...parts.verdicts("O4", "O5", "O6", "O11", "O12", "O13"),
       ],
-      tables: present
-        .map((drift) => metricsTable(parts, drift, ALGORITHM_NAMES, { drift }))
+      tables: [leads(parts, present)]
+        .concat(present.map((drift) => metricsTable(parts, drift, ALGORITHM_NAMES, { drift })))
         .concat(present.includes("idle-power") ? [idleTable(parts, "idle-power")] : []),
       plots: [],
     },
   ];
+}
+
+/** What the bandit is worth, knowing as much and as little as what it is compared with. */
+function leads(parts: ReportParts, present: readonly string[]): Table {
+  const success = ({ success: share }: Figures) => share;
+  const seconds = ({ seconds: mean }: Figures) => mean;
+  const joules = ({ joules: mean }: Figures) => mean;
+  const columns = [
+    ["PerLLM - LPC-measured: success, points", "PerLLM", "LPC-measured", success],
+    ["time, s", "PerLLM", "LPC-measured", seconds],
+    ["energy, J", "PerLLM", "LPC-measured", joules],
+    ["PerLLM-retry - LPC-measured: success, points", "PerLLM-retry", "LPC-measured", success],
+    ["PerLLM-told - LPC: success, points", "PerLLM-told", "LPC", success],
+    ["PerLLM-by-class - LPC-by-class: success, points", "PerLLM-by-class", "LPC-by-class", success],
+  ] as const;
+  return {
+    title: "PerLLM less least predicted completion, the same requests",
+    columns: [
+      "world",
+      ...columns.map(([title, , , of]) => ({ title, isPercent: of === success, digits: 2 })),
+    ],
+    rows: present.map((drift) =>
+      [drift as Cell].concat(
+        columns.map(([, name, other, of]) => parts.lead(name, other, of, { drift })),
+      ),
+    ),
+    provenance: parts.provenance(present.map((drift) => ({ drift }))),
+  };
 }
 
 const idleTable = (parts: ReportParts, drift: string): Table => ({
