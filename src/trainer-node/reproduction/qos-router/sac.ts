@@ -50,6 +50,8 @@ export interface SacOptions {
   readonly batch?: number;
   readonly buffer?: number;
   readonly learningRate?: number;
+  /** What it goes to in a straight line; `learningRate` when left out. */
+  readonly lastLearningRate?: number;
   readonly temperatureRate?: number;
   readonly firstTemperature?: number;
   readonly gamma?: number;
@@ -137,7 +139,7 @@ export async function trainSac(options: SacOptions): Promise<TrainedRouter> {
       made++;
       if (made <= randomDecisions) continue;
       owed += updatesPerDecision;
-      for (; owed >= 1; owed--) await learner.update(replay);
+      for (; owed >= 1; owed--) await learner.update(replay, made / decisions);
     }
     close(Infinity, null, 0, gainedUntil(Infinity));
     if (made === first) throw new RangeError(`episode ${index} has nothing to decide`);
@@ -225,10 +227,13 @@ class Learner {
     return drawn(openSoftmax(logits, state.open) ?? uniform(state.open), this.#random.uniform());
   }
 
-  async update(replay: Replay): Promise<void> {
+  /** @param progress share of the decisions that are made */
+  async update(replay: Replay, progress: number): Promise<void> {
     const { networks, targetEntropy = SAC.targetEntropy } = this.#options;
-    const { learningRate = SAC.learningRates[1], temperatureRate = SAC.temperatureRate } =
+    const { learningRate: first = SAC.learningRates[1], temperatureRate = SAC.temperatureRate } =
       this.#options;
+    const { lastLearningRate: last = first } = this.#options;
+    const learningRate = first + progress * (last - first);
     const width = networks.size.experts + 1;
     const batch = this.#batch;
     const action = new Float32Array(batch * width);

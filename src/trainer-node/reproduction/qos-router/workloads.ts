@@ -83,6 +83,20 @@ export function atRate<A extends Arriving>(trace: readonly A[], rate: number): r
   return trace.map((each) => ({ ...each, at: each.at * factor }));
 }
 
+/** `count` requests of a trace in a row, others for each seed from 1 on while it is long enough; all of a shorter one. */
+export function windowOf(
+  trace: readonly Required<Arriving>[],
+  seed: number,
+  count: number,
+): readonly Required<Arriving>[] {
+  const windows = Math.max(1, Math.floor(trace.length / count));
+  const from = ((seed - 1) % windows) * count;
+  const first = trace[from]?.at ?? 0;
+  return trace
+    .slice(from, from + count)
+    .map(({ at, promptTokens, outputTokens }) => ({ at: at - first, promptTokens, outputTokens }));
+}
+
 async function readLines(file: string): Promise<Required<Arriving>[]> {
   const rows: Required<Arriving>[] = [];
   for await (const line of jsonLines(file))
