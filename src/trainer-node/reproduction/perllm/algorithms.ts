@@ -37,6 +37,7 @@ export const ALGORITHMS = {
   LPC: (world) => selected(leastCompletion(), world, unbounded("told")),
   "LPC-measured": (world) => selected(leastCompletion(), world, unbounded("measured")),
   "LPC-by-class": (world) => selected(leastCompletion(), world, unbounded("by-class")),
+  "LPC-corrected": (world) => selected(leastCompletion(), world, unbounded("corrected")),
   "FineInfer-gate": fineInferGate,
   "shortest-queue": (world) => selected(shortestQueue(), world, unbounded("told")),
   "round-robin": (world) => selected(roundRobin(), world, unbounded("told")),

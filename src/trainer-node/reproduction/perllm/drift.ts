@@ -25,6 +25,7 @@ export function slowdownOf(
   switch (drift.kind) {
     case "none":
     case "congested":
+    case "hidden-wait":
       return () => 1;
     case "throttled":
       return (time) => (isStruck(drift.seconds, order, index, time) ? drift.factor : 1);
@@ -50,6 +51,17 @@ export function carriedOf(
   return drift.kind === "congested"
     ? (time) => (isStruck(drift.seconds, order, index, time) ? drift.share : 1)
     : null;
+}
+
+/** Seconds that a request waits at a free slot, unseen. */
+export function hiddenWaitOf(
+  drift: Drift,
+  { index }: ServerPlace,
+  order: readonly number[],
+): (time: number) => number {
+  return drift.kind === "hidden-wait"
+    ? (time) => (isStruck(drift.seconds, order, index, time) ? drift.wait : 0)
+    : () => 0;
 }
 
 /** Places of the servers, shuffled. */

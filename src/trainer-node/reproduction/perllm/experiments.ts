@@ -38,11 +38,11 @@ export const COMPARED = [
   "LPC",
   "LPC-measured",
 ] as const satisfies readonly AlgorithmName[];
-const SWEPT = [...COMPARED, "shortest-queue", "random"] as const;
-const LOADED = [...SWEPT, "PerLLM-slots", "PerLLM-slots-arrival"] as const;
+const LOADED = [...COMPARED, "PerLLM-slots", "PerLLM-slots-arrival"] as const;
 const DRIFTING = [
-  ...SWEPT,
+  ...COMPARED,
   "LPC-by-class",
+  "LPC-corrected",
   "PerLLM-told",
   "PerLLM-by-class",
   "PerLLM-retry",
@@ -109,7 +109,7 @@ export function perllmJobs(scale: Scale): readonly Job[] {
       const params: RunParams = {
         world: { ...world, requests: scale.gridRequests },
         seed: 1,
-        algorithms: SWEPT,
+        algorithms: COMPARED,
       };
       jobs.push({ id: `grid-${String(index).padStart(3, "0")}`, kind: "grid", params });
     }

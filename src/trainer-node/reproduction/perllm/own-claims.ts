@@ -128,6 +128,11 @@ export const OWN_CLAIMS: readonly Claim[] = [
     'World "prompt-bound", predictions by class: PerLLM satisfies more deadlines than least predicted completion',
     (seed) => lead(seed, "PerLLM-by-class", "LPC-by-class", { drift: "prompt-bound" }),
   ),
+  onDeadlines(
+    "O15",
+    'World "hidden-wait": PerLLM satisfies more deadlines than least predicted completion that adds how wrong it was lately',
+    (seed) => lead(seed, PERLLM_NAME, "LPC-corrected", { drift: "hidden-wait" }),
+  ),
   ...ORDERED_LOADS.map((users) =>
     onDeadlines(
       `O14 ${users}`,

@@ -19,6 +19,8 @@ export interface ServerView {
   readonly measured: Speed;
   /** The measured inference seconds of each class of requests (`classOf`). */
   readonly secondsByClass: readonly number[];
+  /** Recent mean of what requests took longer than was predicted from measurements when they were sent. */
+  readonly lateSeconds: number;
 }
 
 export interface Speed {
@@ -64,8 +66,11 @@ export interface Expected {
   readonly serviceSeconds: number;
 }
 
-/** What times are predicted from: see ServerView. by-class: measured, inference by server and class. */
-export type Knowledge = "told" | "measured" | "by-class";
+/**
+ * What times are predicted from: see ServerView. by-class: measured, inference by server and class. corrected: measured, and
+ * by how much that was wrong lately is added.
+ */
+export type Knowledge = "told" | "measured" | "by-class" | "corrected";
 
 /**
  * transfer = (backlog + size) / b; everyone ahead will have arrived by then, and slots work on meanwhile:
@@ -82,7 +87,10 @@ export function expected(
   const backlog = ((ahead + 1 - view.slots) * seconds) / view.slots;
   return {
     transferSeconds,
-    waitSeconds: Math.max(0, backlog - transferSeconds),
+    waitSeconds: Math.max(
+      0,
+      Math.max(0, backlog - transferSeconds) + (knows === "corrected" ? view.lateSeconds : 0),
+    ),
     serviceSeconds: knows === "by-class" ? view.secondsByClass[classOf(request)]! : seconds,
   };
 }

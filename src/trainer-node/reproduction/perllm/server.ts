@@ -23,6 +23,8 @@ export interface ServerOptions {
   /** Inference seconds relative to the pool's, as schedulers are told. */
   readonly factor: number;
   readonly slowdown: Slowdown;
+  /** Seconds that a slot that could begin at `time` stays idle before it does; none when left out. */
+  readonly hiddenWait?: (time: number) => number;
   readonly link: Link;
   readonly world: WorldSettings;
 }
@@ -37,12 +39,14 @@ export class Server {
   readonly link: Link;
   readonly #pool: PoolSettings;
   readonly #slowdown: Slowdown;
+  readonly #hiddenWait: (time: number) => number;
   readonly #world: WorldSettings;
   /** When each slot is free. */
   readonly #freeAt: Float64Array;
   #busySeconds = 0;
 
-  constructor({ id, kind, index, pool, factor, slowdown, link, world }: ServerOptions) {
+  constructor(options: ServerOptions) {
+    const { id, kind, index, pool, factor, slowdown, hiddenWait, link, world } = options;
     this.id = id;
     this.kind = kind;
     this.index = index;
@@ -51,6 +55,7 @@ export class Server {
     this.link = link;
     this.#pool = pool;
     this.#slowdown = slowdown;
+    this.#hiddenWait = hiddenWait ?? (() => 0);
     this.#world = world;
     this.#freeAt = new Float64Array(pool.slots);
   }
@@ -59,7 +64,8 @@ export class Server {
   plan(request: ServiceRequest, now: number): Way {
     const sending = this.link.plan(request.megabits, now);
     const arrival = sending.end;
-    const start = Math.max(arrival, this.#freeAt[this.#nextSlot()]!);
+    const free = Math.max(arrival, this.#freeAt[this.#nextSlot()]!);
+    const start = free + this.#hiddenWait(free);
     const seconds = this.toldSeconds * request.relativeLength * this.#batchFactor(start);
     const done = start + seconds * this.#slowdown(start, request);
     const { outputTokens, responseBytesPerToken } = this.#world;

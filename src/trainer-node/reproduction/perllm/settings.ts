@@ -69,6 +69,7 @@ export interface PoolSettings {
  * What schedulers are not told. none: everything is as they are told.
  * throttled: every `seconds` another server is `factor` times slower for that long, in an order of the seed.
  * congested: the same of links, which then carry `share` of their rate.
+ * hidden-wait: the same of servers, at which requests then wait `wait` seconds for others' work, which nobody sees or measures.
  * misinformed: the edges differ by `factors` from what is told.
  * wandering: inference of each server takes exp(x) times as long, x normal with `sigma`, drawn anew every `seconds` with this
  * correlation to the one before (AR(1)).
@@ -78,6 +79,7 @@ export type Drift =
   | { readonly kind: "none" }
   | { readonly kind: "throttled"; readonly seconds: number; readonly factor: number }
   | { readonly kind: "congested"; readonly seconds: number; readonly share: number }
+  | { readonly kind: "hidden-wait"; readonly seconds: number; readonly wait: number }
   | { readonly kind: "misinformed"; readonly factors: readonly number[] }
   | {
       readonly kind: "wandering";

@@ -1,17 +1,19 @@
 // The closed loop: every user has one request under way and sends the next one when it is answered. Event by event, exact,
 // and the same for the same seed.
 import { randomOf } from "../../simulator/random-of.ts";
-import { carriedOf, slowdownOf, strikingOrder } from "./drift.ts";
+import { carriedOf, hiddenWaitOf, slowdownOf, strikingOrder } from "./drift.ts";
 import { EventQueue } from "./event-queue.ts";
 import { type Figures, type Tracked } from "./figures.ts";
 import { Link } from "./link.ts";
 import { Meter, regretOf } from "./meter.ts";
 import {
   type Decision,
+  expected,
   type Player,
   type RequestSeen,
   type ServerView,
   type Speed,
+  totalOf,
 } from "./player.ts";
 import { Server, type Way } from "./server.ts";
 import { PREDICTOR_WEIGHT, type WorldSettings } from "./settings.ts";
@@ -34,6 +36,7 @@ type Event =
   | {
       readonly kind: "answered";
       readonly server: number;
+      readonly predictedSeconds: number;
       readonly way: Way;
       readonly asked: Asked;
     };
@@ -45,6 +48,7 @@ interface Book {
   running: number;
   measured: Speed;
   secondsByClass: readonly number[];
+  lateSeconds: number;
   readonly told: Speed;
   /** Held at its gate, and how many times the gate opened. */
   held: Asked[];
@@ -79,13 +83,15 @@ export function simulate({ world, seed, player, onAnswered }: SimulateOptions): 
   const send = (asked: Asked, index: number, now: number) => {
     const server = servers[index]!;
     meter.sent(regretOf(asked.request, asked.at, servers, index, now));
+    const view = viewOf(server, books[index]!, now);
+    const predictedSeconds = totalOf(expected(view, asked.request, "measured"));
     const way = server.plan(asked.request, now);
     server.take(way);
     books[index]!.uploading++;
     events.add(way.arrival, { kind: "arrived", server: index });
     events.add(way.start, { kind: "started", server: index });
     events.add(way.done, { kind: "done", server: index, way, asked });
-    events.add(way.answered, { kind: "answered", server: index, way, asked });
+    events.add(way.answered, { kind: "answered", server: index, predictedSeconds, way, asked });
   };
   const release = (index: number, now: number) => {
     const book = books[index]!;
@@ -152,7 +158,7 @@ export function simulate({ world, seed, player, onAnswered }: SimulateOptions): 
         const joules = server.joules(way, at);
         meter.answered(request, at, way, joules, server.kind === "cloud");
         onAnswered?.(request, at, way, server);
-        measure(books[event.server]!, request, way);
+        measure(books[event.server]!, request, way, event.predictedSeconds);
         player.observe?.({
           request: seenOf(request),
           server: server.id,
@@ -193,6 +199,7 @@ function serversOf(world: WorldSettings, seed: number): readonly Server[] {
       index,
       pool,
       factor,
+      hiddenWait: hiddenWaitOf(drift, { kind, index }, order),
       slowdown: slowdownOf(world, { kind, index }, order, seed),
       link: new Link(pool.megabitsPerSecond, swing, randomOf(seed, index, LINKS), carried),
       world,
@@ -217,6 +224,7 @@ function bookOf(server: Server): Book {
     told,
     measured: told,
     secondsByClass,
+    lateSeconds: 0,
     held: [],
     gathering: 0,
   };
@@ -233,10 +241,11 @@ const viewOf = ({ id, kind, slots, link }: Server, book: Book, now: number): Ser
   told: book.told,
   measured: book.measured,
   secondsByClass: book.secondsByClass,
+  lateSeconds: book.lateSeconds,
 });
 
 /** Exponentially weighted means of what answers took. */
-function measure(book: Book, request: ServiceRequest, way: Way): void {
+function measure(book: Book, request: ServiceRequest, way: Way, predictedSeconds: number): void {
   const { seconds, megabitsPerSecond } = book.measured;
   const took = way.done - way.start;
   const rate = request.megabits / (way.arrival - way.uplinkStart);
@@ -244,6 +253,8 @@ function measure(book: Book, request: ServiceRequest, way: Way): void {
     seconds: nearer(seconds, took),
     megabitsPerSecond: nearer(megabitsPerSecond, rate),
   };
+  const late = way.answered - way.sentAt - predictedSeconds;
+  book.lateSeconds = nearer(book.lateSeconds, late);
   const own = classOf(request);
   book.secondsByClass = book.secondsByClass.with(own, nearer(book.secondsByClass[own]!, took));
 }

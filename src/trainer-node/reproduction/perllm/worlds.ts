@@ -15,6 +15,7 @@ export const DRIFTS = {
   wandering: { drift: { kind: "wandering", seconds: 5, sigma: 0.5, correlation: 0.9 } },
   "prompt-bound": { drift: { kind: "prompt-bound" } },
   congested: { drift: { kind: "congested", seconds: 30, share: 0.25 } },
+  "hidden-wait": { drift: { kind: "hidden-wait", seconds: 30, wait: 2 } },
   "old-news": { gateways: OLD_NEWS },
   "throttled-old-news": { drift: THROTTLED, gateways: OLD_NEWS },
   "throttled-quiet": { drift: THROTTLED, users: QUIET_USERS },

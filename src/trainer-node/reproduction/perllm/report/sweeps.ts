@@ -153,6 +153,8 @@ const WORLDS: Readonly<Record<string, string>> = {
   "prompt-bound":
     "an edge's inference takes as long as the prompt, relative to the mean; schedulers are told the mean",
   congested: "every 30 s another link carries a quarter of its rate for 30 s",
+  "hidden-wait":
+    "every 30 s another server lets requests wait 2 s for work of others, which no queue and no measured inference shows",
   "old-news":
     "four gateways, each with a bandit of its own, see the servers up to a second late and add their own requests",
   "throttled-old-news": "throttled, through those gateways",
@@ -170,9 +172,9 @@ export function drifts(parts: ReportParts): readonly Section[] {
       page: "drifts",
       title: "Where what schedulers know is wrong, changes, or is late",
       text: [
-        "Here a bandit could earn its place. LPC predicts from what it is told, LPC-measured and PerLLM from what was measured lately of each server and link; PerLLM-told has its bandit alone. All meet the same requests, so that differences are paired by seed. With as many worlds, one comparison in forty would agree by chance.",
+        "Here a bandit could earn its place. LPC predicts from what it is told, LPC-measured and PerLLM from what was measured lately of each server and link; PerLLM-told has its bandit alone; LPC-corrected adds by how much its predictions were wrong lately. All meet the same requests, so that differences are paired by seed. With as many worlds, one comparison in forty would agree by chance.",
         present.map((drift) => `- ${drift}: ${WORLDS[drift] ?? ""}.`).join("\n"),
-        ...parts.verdicts("O4", "O5", "O6", "O11", "O12", "O13"),
+        ...parts.verdicts("O4", "O5", "O6", "O11", "O12", "O13", "O15"),
       ],
       tables: [leads(parts, present)]
         .concat(present.map((drift) => metricsTable(parts, drift, ALGORITHM_NAMES, { drift })))
@@ -193,6 +195,7 @@ function leads(parts: ReportParts, present: readonly string[]): Table {
     ["energy, J", "PerLLM", "LPC-measured", joules],
     ["PerLLM-retry - LPC-measured: success, points", "PerLLM-retry", "LPC-measured", success],
     ["PerLLM-told - LPC: success, points", "PerLLM-told", "LPC", success],
+    ["PerLLM - LPC-corrected: success, points", "PerLLM", "LPC-corrected", success],
     ["PerLLM-by-class - LPC-by-class: success, points", "PerLLM-by-class", "LPC-by-class", success],
   ] as const;
   return {

@@ -39,6 +39,7 @@ const serverWith = (
   told: SPEED,
   measured: SPEED,
   secondsByClass: [],
+  lateSeconds: 0,
 });
 
 test("FineInfer sends everything to the cloud, up to 0.6 s later", () => {

@@ -18,6 +18,7 @@ const server = (uplinkMegabits: number, uploading: number, running: number): Ser
   told: SPEED,
   measured: SPEED,
   secondsByClass: [],
+  lateSeconds: 0,
 });
 const request = (index: number): RequestSeen => ({
   index,

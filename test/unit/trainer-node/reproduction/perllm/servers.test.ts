@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Random } from "../../../../../src/policy/random.ts";
 import {
   carriedOf,
+  hiddenWaitOf,
   slowdownOf,
 } from "../../../../../src/trainer-node/reproduction/perllm/drift.ts";
 import { EventQueue } from "../../../../../src/trainer-node/reproduction/perllm/event-queue.ts";
@@ -85,6 +86,7 @@ test("the wait is what stands before the slots when the request will have arrive
     measured: { seconds: 2, megabitsPerSecond: 50 },
     // Deadline 4-5 s and 350-550 tokens is class 2 x 3 + 1.
     secondsByClass: Array.from({ length: 12 }, (_, k) => (k === 7 ? 2.5 : 2)),
+    lateSeconds: -0.4,
   };
   const request = { megabits: 10, promptTokens: 500, deadlineSeconds: 4 };
   // 7 ahead: (7 + 1 - 2) / 2 = 3 s of work, 0.3 s of which pass while 20 + 10 megabits are sent.
@@ -100,8 +102,11 @@ test("the wait is what stands before the slots when the request will have arrive
     8,
     10,
   );
+  // What was predicted was 0.4 s too much lately; a wait is never less than none.
+  expect(totalOf(expected(view, request, "corrected"))).toBeCloseTo(7.6, 10);
   const idle = { ...view, uplinkMegabits: 0, uploading: 0, waiting: 0, running: 1 };
   expect(expected(idle, request, "told").waitSeconds).toBe(0);
+  expect(expected(idle, request, "corrected").waitSeconds).toBe(0);
 });
 
 describe("what schedulers are not told", () => {
@@ -128,6 +133,29 @@ describe("what schedulers are not told", () => {
     expect([0, 29.9, 30, 59.9, 60].map(carried)).toEqual([1, 1, 0.25, 0.25, 1]);
     expect(slowdown(congested, "edge", 0)(30)).toBe(1);
     expect(carriedOf(drift, { kind: "edge", index: 0 }, order)).toBeNull();
+  });
+
+  test("a hidden wait comes before inference, which takes no longer", () => {
+    const hidden = { kind: "hidden-wait", seconds: 30, wait: 2 } as const;
+    const waits = hiddenWaitOf(hidden, { kind: "edge", index: 1 }, order);
+    expect([0, 29.9, 30].map(waits)).toEqual([2, 2, 0]);
+    const server = new Server({
+      id: "edge-2",
+      kind: "edge",
+      index: 1,
+      pool: { megabitsPerSecond: 100, slots: 1, seconds: 1, activeWatts: 0, idleWatts: 0 },
+      factor: 1,
+      slowdown: () => 1,
+      hiddenWait: waits,
+      link: new Link(100, { share: 0, seconds: 1 }, new Random(1)),
+      world: { ...PAPER_WORLD, responseBytesPerToken: 0 },
+    });
+    const first = server.plan(request, 0);
+    expect([first.arrival, first.start, first.done]).toEqual([0.1, 2.1, 3.1]);
+    server.take(first);
+    // Sent until 0.2, the slot is free at 3.1: another 2 s.
+    expect(server.plan(request, 0)).toMatchObject({ start: 5.1, done: 6.1 });
+    expect(server.plan(request, 40)).toMatchObject({ start: 40.1, done: 41.1 });
   });
 
   test("misinformed edges keep their factors", () => {
