@@ -150,6 +150,27 @@ describe("report", () => {
     expect(claimsTable(claims)).toContain("RewardlessGuidance");
   });
 
+  test("in short it says where the bandit is worth something", () => {
+    const lineOf = (some: readonly JobRecord[]) =>
+      /- Of \d+ worlds .*/.exec(made(some).files.get("README.md")!)?.[0] ?? "";
+    const withDeadlinesMet = (won: string, lost: string) =>
+      records.map((record) => {
+        const success = record.id.startsWith(`drift-${won}-`) ? 0.9 : 0.5;
+        const rest = record.id.startsWith(`drift-${lost}-`) ? 0.6 : 0.5;
+        const { figures } = record.result;
+        const set = (name: string, value: number) =>
+          figures[name] === undefined ? {} : { [name]: { ...figures[name], success: value } };
+        const changed = { ...set("PerLLM", success), ...set("LPC-measured", rest) };
+        return { ...record, result: { figures: { ...figures, ...changed } } };
+      });
+    // Both seeds alike: no spread, so that a tie is undecided and a lead is certain.
+    const line = lineOf(withDeadlinesMet("congested", "prompt-bound"));
+    expect(line).toContain(
+      "measures as it does in 1 (congested), measurably fewer in 1 (prompt-bound)",
+    );
+    expect(lineOf(withDeadlinesMet("none", "none"))).toContain("measurably fewer in none");
+  });
+
   test("of a part of the jobs what there is is written", () => {
     const some = records.filter(({ id }) => /^headline-yi-6b-stable-1$|^grid/.test(id));
     const { files } = made(some);
