@@ -1,5 +1,6 @@
 // npm run bench -- graph-router [--decisions N] [--steps N] [--json]: CPU of one decision of the graph router for eight experts,
-// features included, and of one gradient step of its training on one thread. Random weights: time does not depend on them.
+// features included, here and inside workerd (timed from outside by the process's own counter: the runtime's clocks stand still
+// while it computes), and of one gradient step of its training on one thread. Random weights: time does not depend on them.
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { Random } from "../../src/policy/random.ts";
 import { GraphForward } from "../../src/policy/routing/graph-router/graph-forward.ts";
@@ -23,6 +24,7 @@ import {
   USUAL_RATE,
 } from "../../src/trainer-node/reproduction/qos-router/settings.ts";
 import { poissonArrivals } from "../../src/trainer-node/reproduction/qos-router/workloads.ts";
+import { startPolicyServer } from "../support/policy-server.ts";
 import { drawnView } from "../unit/policy/routing/graph-router/made.ts";
 import { atMost, option, publish, say } from "./result.ts";
 
@@ -57,6 +59,20 @@ async function timed(count: number, run: () => unknown): Promise<readonly number
   return [median!, least!, most!];
 }
 
+/** The same, of decisions in an isolate: a request for many of them, the first one to warm it. */
+async function timedInside(loads: string): Promise<readonly number[]> {
+  const path = (count: number) => `/?loads=${encodeURIComponent(loads)}&n=${count}`;
+  await isolate.get(path(DECISIONS / 5));
+  const rounds: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const before = isolate.cpuMs();
+    await isolate.get(path(DECISIONS));
+    rounds.push((isolate.cpuMs() - before) / DECISIONS);
+  }
+  const [least, median, most] = rounds.toSorted((a, b) => a - b);
+  return [median!, least!, most!];
+}
+
 const random = new Random(SEED);
 const weights = freshWeights(graphParameters(["policy"]), () => random.normal());
 const forward = new GraphForward(weights);
@@ -69,6 +85,8 @@ const shapes: Readonly<Record<string, readonly number[]>> = {
   closed: [SIZE.experts + 1],
 };
 const padded = new PaddedGraphs(SIZE, 1);
+
+const isolate = await startPolicyServer("graph-worker");
 
 const decisions: (readonly (string | number)[])[] = [];
 for (const [running, waiting] of LOADS) {
@@ -89,7 +107,9 @@ for (const [running, waiting] of LOADS) {
     await session.run(Object.fromEntries(feeds) as Record<string, Tensor>);
   };
   decisions.push([load, "onnxruntime-node", ...(await timed(DECISIONS, onnx))]);
+  decisions.push([load, "TypeScript in workerd", ...(await timedInside(everywhere.join(" ")))]);
 }
+await isolate.stop();
 
 const experts = EXPERTS.slice(0, USUAL_FLEET);
 const backend = await openBackend("cpu", { threads: 1 });

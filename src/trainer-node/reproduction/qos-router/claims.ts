@@ -20,7 +20,7 @@ export interface Claim {
 
 export const OURS = "graph";
 /** The rules, and the two networks that lack a part: everything but what may drop by a rule, and what knows the truth. */
-export const BASELINES = [...RULES, "flat", "graph-no-impact"] as const;
+const BASELINES = [...RULES, "flat", "graph-no-impact"] as const;
 const SIMPLE = [...RULES, ...DROPPING_RULES] as const;
 
 /** Means within so much of each other are equal. */

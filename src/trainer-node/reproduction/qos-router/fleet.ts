@@ -36,7 +36,7 @@ export interface RequestState {
   readonly secondsPerToken: number;
 }
 
-export interface ExpertState {
+interface ExpertState {
   readonly name: string;
   /** Share of the memory in use. */
   readonly kvUse: number;

@@ -33,7 +33,7 @@ const PLOTTED = [
 const WORKLOADS = ["poisson", "real"] as const;
 
 /** What "real" arrivals were. */
-export const realName = ({ results }: ReportParts): string =>
+const realName = ({ results }: ReportParts): string =>
   results.realArrivals === "trace" ? "trace" : "bursty";
 
 const nameOf = (parts: ReportParts, arrivals: (typeof WORKLOADS)[number]): string =>
