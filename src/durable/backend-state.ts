@@ -1,5 +1,6 @@
 // What a region knows of the model servers behind it: how fast and how often they answer, who is calling them now, and
 // which of them not to call. A pure state machine: the region object keeps it, isolates go on with a copy of it.
+import { type Arrival, type ForecastView, Forecasts } from "../policy/routing/forecasts.ts";
 import { Measurements, type Prior } from "../policy/routing/measurements.ts";
 import { type Backend, type Load, type Spread } from "../policy/routing/selector.ts";
 
@@ -14,6 +15,8 @@ export interface BackendCall {
   /** null where the answer came in one piece. */
   readonly firstTokenSeconds: number | null;
   readonly outputTokens: number;
+  /** What was expected of it, and what came of that; left out where nothing was. */
+  readonly arrival?: Omit<Arrival, "backend" | "outputTokens">;
 }
 
 /** An isolate's calls that have not ended, by backend. */
@@ -37,6 +40,8 @@ interface Health {
 export interface BackendsState {
   /** Snapshot of `Measurements`, as JSON text: between objects and isolates only values of a known type pass. */
   readonly measured: string;
+  /** The same of `Forecasts`; left out before the first. */
+  readonly forecasts?: string;
   readonly health: Readonly<Record<string, Health>>;
   /** By isolate. */
   readonly running: Readonly<
@@ -77,6 +82,7 @@ export function afterCalls(
   const known = calls.filter(isCall);
   if (known.length === 0) return state;
   const measurements = measurementsOf(state);
+  const forecasts = forecastsOf(state);
   const health: Record<string, Health> = { ...state.health };
   for (const call of known) {
     measurements.observe({
@@ -88,6 +94,9 @@ export function afterCalls(
       embedding: null,
       ...call,
     });
+    const { backend, succeeded, outputTokens, arrival } = call;
+    if (succeeded && arrival !== undefined)
+      forecasts.observe({ ...arrival, backend, outputTokens });
     const before = health[call.backend];
     // The last one heard of stands last.
     delete health[call.backend];
@@ -95,7 +104,14 @@ export function afterCalls(
   }
   const names = Object.keys(health);
   for (const name of names.slice(0, Math.max(0, names.length - MAX_BACKENDS))) delete health[name];
-  return { ...state, measured: JSON.stringify(measurements.snapshot()), health };
+  return {
+    ...state,
+    measured: JSON.stringify(measurements.snapshot()),
+    ...(known.some(({ arrival }) => arrival !== undefined) && {
+      forecasts: JSON.stringify(forecasts.snapshot()),
+    }),
+    health,
+  };
 }
 
 const HEALTHY: Health = {
@@ -238,6 +254,31 @@ function measurementsOf(state: BackendsState): Measurements {
   const measurements = new Measurements({ maxServers: MAX_BACKENDS });
   measurements.restore(JSON.parse(state.measured));
   return measurements;
+}
+
+/** How long answers are and how far expected times may be trusted. */
+export function forecastsOf({ forecasts }: BackendsState): Forecasts {
+  const known = new Forecasts({ maxServers: MAX_BACKENDS });
+  if (forecasts !== undefined) known.restore(JSON.parse(forecasts));
+  return known;
+}
+
+/** What a person is shown of a server. */
+export interface BackendView {
+  readonly backend: string;
+  readonly breaker: Backend["breaker"];
+  readonly failureShare: number;
+  readonly forecast: ForecastView | null;
+}
+
+/** Those that were heard of lately come last. */
+export function backendViews(state: BackendsState, now: number): readonly BackendView[] {
+  const forecasts = forecastsOf(state);
+  const noGuess = { firstTokenSeconds: 0, secondsPerToken: 0 };
+  return Object.keys(state.health).map((backend) => {
+    const { breaker, failureShare } = believed(state, backend, noGuess, now);
+    return { backend, breaker, failureShare, forecast: forecasts.view(backend) };
+  });
 }
 
 const isName = (name: unknown): boolean =>

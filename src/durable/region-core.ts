@@ -2,7 +2,7 @@
 // R2 and the clock come in, so that tests and the simulator run this very code.
 import { distanceKnots, withDistances } from "../policy/distance-quantiles.ts";
 import { admit, type Drops, recordsOf } from "./admission.ts";
-import { afterCalls, afterRunning, isUnused } from "./backend-state.ts";
+import { afterCalls, afterRunning, backendViews, isUnused } from "./backend-state.ts";
 import { CacheBook } from "./cache-book.ts";
 import { type EvictionSettings, Evictor, withDoomed } from "./evictor.ts";
 import { IndexQueue } from "./index-queue.ts";
@@ -166,6 +166,7 @@ export class RegionCore {
       slices: this.#book.slices.views(this.#ports.now()),
       labelBudgets: this.#book.slices.accounts.views(this.#ports.now()),
       notes: this.#book.slices.accounts.notesViews(this.#ports.now()),
+      backends: backendViews(this.state.value.backends, this.#ports.now()),
     };
   }
 

@@ -3,7 +3,12 @@
 import { type Experience, type NotesArm, type Outcome } from "../policy/experience.ts";
 import { type SliceOrders } from "../policy/cache/slice.ts";
 import { type LabelBudgetView } from "./accounts.ts";
-import { type BackendCall, type BackendsView, type RunningCalls } from "./backend-state.ts";
+import {
+  type BackendCall,
+  type BackendsView,
+  type BackendView,
+  type RunningCalls,
+} from "./backend-state.ts";
 import { type ServingScorer } from "./evidence.ts";
 import { type NotesView } from "./notes-trial.ts";
 import { type MoveLease, type MoveResult, type ReembeddingView } from "./moves.ts";
@@ -194,4 +199,6 @@ export interface LiveView {
   readonly labelBudgets: readonly LabelBudgetView[];
   /** The trials of notes. */
   readonly notes: readonly NotesView[];
+  /** The backends of `velo/auto` that were called: how long their answers are, and when they came. */
+  readonly backends: readonly BackendView[];
 }
