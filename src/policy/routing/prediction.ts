@@ -23,6 +23,8 @@ export interface Option {
   readonly estimate: Estimate | null;
   /** Predicted, until the last byte; Infinity where a needed measurement is missing or no number. */
   readonly seconds: number;
+  /** What is held against the deadline. */
+  readonly upperSeconds: number;
   readonly usd: number;
   /** Calls there now, believed. */
   readonly ahead: number;
@@ -53,11 +55,12 @@ function optionAt(
     : null;
   const ahead = callsAhead(backend, loadHalfLifeMs);
   const seconds = predictedSeconds(backend, estimate, ahead, caution);
+  const upperSeconds = seconds * quantity(estimate?.upperFactor ?? 1);
   const usd = predictedUsd(request.promptTokens, backend, estimate);
   const tokens = quantity(request.promptTokens) + quantity(estimate?.outputTokens);
   const flow = quantity(estimate?.flow ?? tokens);
   const slack = {
-    deadline: deadlineSlack(request.deadlineSeconds, seconds),
+    deadline: deadlineSlack(request.deadlineSeconds, upperSeconds),
     concurrency: capacitySlack(backend.maxConcurrent, ahead, 1),
     throughput: throughputSlack(backend, flow),
   };
@@ -83,6 +86,7 @@ function optionAt(
     backend,
     estimate,
     seconds,
+    upperSeconds,
     usd,
     ahead,
     satisfaction: Number.isNaN(satisfaction) || seconds === Infinity ? -Infinity : satisfaction,

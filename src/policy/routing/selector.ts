@@ -53,6 +53,8 @@ export interface Estimate {
   readonly transferSeconds?: number;
   /** In place of first-token time + tokens x seconds per token. */
   readonly serviceSeconds?: number;
+  /** By which the predicted seconds are multiplied where they are held against the deadline; 1 when left out. */
+  readonly upperFactor?: number;
   /** In place of the wait derived from the load. */
   readonly waitSeconds?: number;
   /** Its share of `Backend.throughput`; prompt and answer tokens when left out. */
@@ -94,6 +96,8 @@ export interface Choice {
   readonly backend: string | null;
   /** Until the last byte; Infinity where it cannot be predicted. */
   readonly predictedSeconds: number;
+  /** What was held against the deadline: the seconds that are expected not to be exceeded. */
+  readonly upperSeconds: number;
   /** Predicted price; Infinity where it cannot be predicted. */
   readonly predictedUsd: number;
   /** Every constraint is kept, with the rule's margin. Otherwise this is the least bad there is, for the caller to refuse. */
@@ -160,6 +164,7 @@ export interface Rule {
 const NO_BACKEND: Choice = {
   backend: null,
   predictedSeconds: Infinity,
+  upperSeconds: Infinity,
   predictedUsd: Infinity,
   feasible: false,
   satisfaction: -Infinity,
@@ -224,6 +229,7 @@ const descending = (a: number, b: number): number => (a === b ? 0 : a > b ? -1 :
 const choiceOf = (option: Option): Choice => ({
   backend: option.backend.id,
   predictedSeconds: option.seconds,
+  upperSeconds: option.upperSeconds,
   predictedUsd: option.usd,
   feasible: option.obstacles.length === 0,
   satisfaction: option.satisfaction,

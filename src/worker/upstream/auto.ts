@@ -24,6 +24,9 @@ export interface RoutingNote {
   readonly backend: string | null;
   readonly model: string | null;
   readonly predictedSeconds: number | null;
+  /** By then it is expected to be there in 97 of 100 cases: what was held against the deadline. */
+  readonly upperSeconds: number | null;
+  readonly predictedTokens: number | null;
   readonly predictedUsd: number | null;
   readonly feasible: boolean;
   readonly reasons: readonly string[];
@@ -207,7 +210,12 @@ class WatchedCall implements RoutedCall {
     const now = ports.now();
     const backend = this.#backend;
     const call = { backend: backend.id, succeeded, seconds, firstTokenSeconds, outputTokens };
-    desk.hear({ ...call, tenant: record.tenant.id }, now);
+    const arrival = {
+      expected: this.#ranking.expected[this.#place]!,
+      isCut: outputTokens >= (this.#ask.maxTokens ?? Infinity),
+      seconds: (now - this.#begunAt) / 1000,
+    };
+    desk.hear({ ...call, tenant: record.tenant.id, ...(succeeded && { arrival }) }, now);
     this.#selectionOf(this.#life).observe({
       ...call,
       requestId: this.#ask.id,
@@ -222,7 +230,7 @@ class WatchedCall implements RoutedCall {
 
   /** For headers and receipt. */
   #note(): void {
-    const { rule, choices, order, snapshotAgeMs } = this.#ranking;
+    const { rule, choices, order, expected, snapshotAgeMs } = this.#ranking;
     const { record } = this.#life;
     const backend = order[this.#place] ?? null;
     const choice = choices.find((each) => each.backend === backend?.id) ?? choices[0]!;
@@ -232,6 +240,8 @@ class WatchedCall implements RoutedCall {
       backend: backend?.id ?? null,
       model: backend?.model.id ?? null,
       predictedSeconds: finite(choice.predictedSeconds),
+      upperSeconds: finite(choice.upperSeconds),
+      predictedTokens: expected[this.#place]?.tokens ?? null,
       predictedUsd: finite(choice.predictedUsd),
       feasible: choice.feasible,
       reasons: choice.reasons,

@@ -4,15 +4,18 @@ import {
   type BackendsState,
   type RunningCalls,
   believed,
+  forecastsOf,
   loadElsewhere,
 } from "../../durable/backend-state.ts";
 import { fixedOrder, random, roundRobin, shortestQueue } from "../../policy/routing/baselines.ts";
 import { csUcb } from "../../policy/routing/cs-ucb.ts";
+import { type Expected, lengthClass } from "../../policy/routing/forecasts.ts";
 import { InFlight } from "../../policy/routing/in-flight.ts";
 import { leastCompletion } from "../../policy/routing/least-completion.ts";
 import {
   type Backend,
   type Choice,
+  type Estimate,
   type Obstacle,
   type RoutingRequest,
   type Selector,
@@ -54,6 +57,8 @@ export interface Ranking {
   readonly choices: readonly Choice[];
   /** To be called one after another; empty: `refusalOf` says why. */
   readonly order: readonly BackendConfig[];
+  /** Beside `order`. */
+  readonly expected: readonly Expected[];
   /** Age of the region's word; null: it has said nothing. */
   readonly snapshotAgeMs: number | null;
   readonly class: number;
@@ -83,19 +88,22 @@ export class Selection {
 
   rank(ask: Ask, { state, ageMs }: Knowledge, now: number): Ranking {
     const backends = this.#view(state, now);
-    const request = requestOf(ask, this.#backends);
+    const request = requestOf(ask, this.#backends, state);
     const choices = this.#selector.rank(request, backends);
     const callable = choices.filter(
       ({ reasons }) => !FORBIDDEN.some((obstacle) => reasons.includes(obstacle)),
     );
-    const order = callable
-      .slice(0, MAX_CALLS)
-      .map(({ backend }) => this.#backends.find(({ id }) => id === backend)!);
+    const called = callable.slice(0, MAX_CALLS);
+    const order = called.map(({ backend }) => this.#backends.find(({ id }) => id === backend)!);
+    const expected = called.map(({ backend, predictedSeconds: seconds, upperSeconds }) => {
+      const { outputTokens: tokens } = request.estimates[backend!]!;
+      return { class: lengthClass(ask), tokens, seconds, upperSeconds };
+    });
     const [first] = order;
     if (backends.some(({ id, breaker }) => id === first?.id && breaker === "half-open"))
       this.#probes.set(first!.id, now);
     const { name: rule } = this.#selector;
-    return { rule, choices, order, snapshotAgeMs: ageMs, class: request.class };
+    return { rule, choices, order, expected, snapshotAgeMs: ageMs, class: request.class };
   }
 
   /** A call of this request begins; one that it made elsewhere before is over. */
@@ -186,18 +194,31 @@ export function predictedTokens(ask: Ask, { auto }: BackendConfig): number {
   return Math.min(ask.maxTokens ?? Infinity, auto.outputTokens);
 }
 
-function requestOf(ask: Ask, backends: readonly BackendConfig[]): RoutingRequest {
-  const { id, promptTokens, deadlineSeconds, budgetUsd, draw } = ask;
+/** Answers are as long as they were, unless the caller has set a limit. */
+function requestOf(
+  ask: Ask,
+  backends: readonly BackendConfig[],
+  state: BackendsState,
+): RoutingRequest {
+  const { id, promptTokens, maxTokens, deadlineSeconds, budgetUsd, draw } = ask;
+  const forecasts = forecastsOf(state);
+  const estimates = backends.map((backend): [string, Estimate] => {
+    const usual = forecasts.tokens(backend.id, lengthClass(ask), backend.auto.outputTokens);
+    const upperFactor = forecasts.upperFactor(backend.id);
+    return [
+      backend.id,
+      {
+        outputTokens: Math.min(maxTokens ?? Infinity, usual),
+        quality: backend.auto.quality,
+        ...(upperFactor !== null && { upperFactor }),
+      },
+    ];
+  });
   return {
     id,
     class: serviceClass({ deadlineSeconds, promptTokens }),
     promptTokens,
-    estimates: Object.fromEntries(
-      backends.map((backend) => [
-        backend.id,
-        { outputTokens: predictedTokens(ask, backend), quality: backend.auto.quality },
-      ]),
-    ),
+    estimates: Object.fromEntries(estimates),
     deadlineSeconds,
     budgetUsd,
     only: null,

@@ -1,6 +1,6 @@
 // `velo/auto` through the gateway: what is chosen, told, measured and refused.
 import { describe, expect, test } from "vitest";
-import { believed } from "../../../src/durable/backend-state.ts";
+import { believed, forecastsOf } from "../../../src/durable/backend-state.ts";
 import { Isolate } from "../../../src/worker/isolate.ts";
 import { World, keyOf } from "../../support/world.ts";
 
@@ -126,6 +126,25 @@ describe("a request for velo/auto", () => {
     expect(known.secondsPerToken?.mean).toBeCloseTo(0.1, 2);
     expect(ageMs).toBeGreaterThanOrEqual(0);
     expect(state.running).toEqual({});
+  });
+
+  test("tells how long its answers were and when they came: lengths, prices and deadlines go by that", async () => {
+    const world = newWorld();
+    // 8 tokens in place of 300; 0.7 s and then 20 pieces or so of 200 ms, in place of 5 s.
+    world.model.script = () => ({ text: "12345678", pieceMs: 200, firstByteMs: 700 });
+    for (let i = 0; i < 40; i++) await world.ask(`question ${i}`, auto);
+    await world.settleAll();
+    const { state } = world.isolate.desk("region/us/0").backendsAt(world.clock.now());
+    const forecast = forecastsOf(state).view("good/good-model")!;
+    expect(forecast.calls).toBe(40);
+    const routing = world.reported.receipts.at(-1)!.body["routing"] as Record<string, number>;
+    expect(routing["predictedTokens"]).toBeLessThan(30);
+    expect(routing["predictedSeconds"]).toBeCloseTo(forecast.seconds, 0);
+    expect(routing["upperSeconds"]).toBeGreaterThan(0);
+    // 300 tokens cost 0.003 USD: by the guess the cheap one alone could have answered.
+    const headers = { "x-velo-max-cost-usd": "0.001" };
+    const reply = await world.ask("a price", { ...auto, headers });
+    expect(reply.headers.get("x-velo-backend")).toBe("good/good-model");
   });
 
   test("a stream that breaks is a failure of its backend; a client that leaves is none", async () => {

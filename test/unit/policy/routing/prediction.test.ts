@@ -120,6 +120,17 @@ describe("constraint satisfaction f", () => {
       });
   });
 
+  it("counts from the seconds that are seldom exceeded, and nothing else does", () => {
+    // 1.5 s expected, 3 s at most
+    const estimate = estimates({ a: { upperFactor: 2 } });
+    const at = (deadlineSeconds: number) => only({}, { estimates: estimate, deadlineSeconds });
+    expect(at(2.9)).toMatchObject({ seconds: 1.5, upperSeconds: 3, obstacles: ["deadline"] });
+    expect(at(3.1)).toMatchObject({ seconds: 1.5, obstacles: [] });
+    const odd = estimates({ a: { upperFactor: NaN } });
+    expect(only({}, { estimates: odd, deadlineSeconds: 9 }).obstacles).toEqual(["deadline"]);
+    expect(only({}, { estimates: odd }).obstacles).toEqual([]);
+  });
+
   it("breaks within the margin", () => {
     // (1.56 - 1.5) / 1.56 = 0.0385
     expect(only({}, { deadlineSeconds: 1.56 }).obstacles).toEqual([]);

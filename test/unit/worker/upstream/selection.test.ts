@@ -100,6 +100,34 @@ describe("the choice of velo/auto", () => {
     expect(names(tooMuch.order)).toEqual(["worse", "best"]);
   });
 
+  test("goes by the time that 97 of 100 answers take where a deadline has to be kept, and by the usual one elsewhere", () => {
+    const { selection } = setUp({ best: { quality: 0.9 }, worse: { quality: 0.4 } });
+    // Every call of the best one is expected after 4 s; one of ten takes 12.
+    const calls = Array.from({ length: 40 }, (_, i): BackendCall => {
+      const seconds = i % 10 === 0 ? 12 : 4;
+      const expected = { class: 0, tokens: 300, seconds: 4, upperSeconds: 12 };
+      return {
+        backend: "best/m",
+        tenant: "acme",
+        succeeded: true,
+        seconds: 4,
+        firstTokenSeconds: 1,
+        outputTokens: 300,
+        arrival: { expected, isCut: false, seconds },
+      };
+    });
+    const state = afterCalls(NO_BACKENDS, calls, T);
+    const rank = (deadlineSeconds: number | null) =>
+      selection.rank({ ...ASK, deadlineSeconds }, { state, ageMs: 0 }, T);
+    expect(names(rank(null).order)).toEqual(["best", "worse"]);
+    expect(names(rank(13).order)).toEqual(["best", "worse"]);
+    expect(names(rank(8).order)).toEqual(["worse", "best"]);
+    const best = rank(8).choices.find(({ backend }) => backend === "best/m")!;
+    expect(best.predictedSeconds).toBeCloseTo(4, 6);
+    // e^1.1 x 4, ln 3 in hundredths being 110
+    expect(best.upperSeconds).toBeCloseTo(12, 1);
+  });
+
   test("of a rule that learns changes with what calls cost", () => {
     const { selection } = setUp({ a: {}, b: {} }, { rule: "cs-ucb" });
     const outcome = (backend: string, cost: number) => ({
