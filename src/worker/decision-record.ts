@@ -16,6 +16,7 @@ import { type Examination } from "./satisfaction/plan.ts";
 import { SHARED_OPERATIONS, costOfLookUp, costOfOperations } from "./prices.ts";
 import { type RoutingNote } from "./upstream/auto.ts";
 import { estimateTokens } from "./upstream/notes.ts";
+import { type Outlook } from "./upstream/outlook.ts";
 
 type CacheResult = "HIT-EXACT" | "HIT-SEMANTIC" | "AUGMENTED" | "MISS" | "BYPASS";
 
@@ -55,6 +56,8 @@ export interface DecisionRecord {
   /** Of a request for `velo/auto` that a model answers: the choice, and what was chosen. */
   routing?: RoutingNote;
   chosen?: Route;
+  /** Of any request for `velo/auto`: what a model's answer was expected to come to when the cache was asked. */
+  outlook?: Outlook;
 }
 
 /** `d<time in base36>-<random>-<region>`: sorts by time and names the object that keeps it. */
@@ -105,7 +108,8 @@ function routingHeader(routing: RoutingNote): string {
 /** Header values are bytes: a model's or a field's name may hold anything. */
 const asciiHeader = (value: string): string => value.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 128);
 
-export function experienceOf(record: DecisionRecord, omega: number): Experience | null {
+/** @param price log10 of the price of time that is set; what was fed may be another (policy/routing/price-of-time.ts) */
+export function experienceOf(record: DecisionRecord, price: number): Experience | null {
   const { decision, observation, policy } = record;
   if (!decision || !observation || !policy) return null;
   const distances = (record.lookUp?.candidates ?? []).map(({ distance }) => distance);
@@ -117,7 +121,8 @@ export function experienceOf(record: DecisionRecord, omega: number): Experience 
     at: record.receivedAt,
     f: encodeHalf(observation.f),
     c: Array.from(observation.c),
-    omega,
+    omega: observation.omega,
+    ...(observation.omega !== price && { price }),
     noise: "zero",
     action: decision.action,
     mu: decision.mu,
@@ -153,6 +158,14 @@ export function receiptOf(record: DecisionRecord): Receipt {
       model: record.model,
       upstream: record.upstream,
       ...(record.routing && { routing: record.routing }),
+      ...(record.outlook && {
+        outlook: {
+          backend: record.outlook.backend.id,
+          seconds: record.outlook.seconds,
+          usd: record.outlook.usd,
+          priceOfTime: record.observation && round(10 ** record.observation.omega),
+        },
+      }),
       stream: record.stream,
       question: record.question.slice(0, 300),
       overheadMs: Math.round(record.overheadMs),

@@ -7,6 +7,7 @@ import { limitsInSlice, sliceOf } from "../policy/cache/slice.ts";
 import { type Decision, decide } from "../policy/decide.ts";
 import { FIXED_RULE } from "../policy/network/greedy.ts";
 import { buildObservation } from "../policy/observation.ts";
+import { priceOfTime } from "../policy/routing/price-of-time.ts";
 import { verifierLimits } from "../policy/verifier/pair-scorer.ts";
 import { serveStored } from "./answers-from-cache.ts";
 import { askModel, keepFresh } from "./answers-from-model.ts";
@@ -30,6 +31,7 @@ import { earlierWording, isRegenerate, noteAsk } from "./satisfaction/implicit.t
 import { planExamination } from "./satisfaction/plan.ts";
 import { type RequestLimits, limitsOf } from "./upstream/auto.ts";
 import { withDeadline } from "./upstream/deadline.ts";
+import { type Outlook, outlookOf } from "./upstream/outlook.ts";
 
 /** What a policy may take at least, however little of the look-up's time is left. Milliseconds. */
 const POLICY_MS = 20;
@@ -68,6 +70,8 @@ export interface Life {
   readonly asker: Asker;
   /** It asks again for what the cache has just answered: this time the model answers. */
   readonly isRegenerate: boolean;
+  /** What a model's answer would come to where the choice is velo's; null: the caller has named its model. */
+  readonly outlook: Outlook | null;
 }
 
 export async function answerChat(request: GatewayRequest, ports: Ports): Promise<Response> {
@@ -165,11 +169,12 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
     link: ports.link(region, key.tenant.id),
   };
   const again = aside(ports, false, () => isRegenerate({ ...asking, headers: request.headers }));
-  return {
+  const life: Life = {
     ...asking,
     request,
     limits,
     startedAt,
+    outlook: null,
     controls: again ? { ...asked, noCache: true } : asked,
     isRegenerate: again,
     call: {
@@ -210,6 +215,11 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
       noteRows: [],
     },
   };
+  const outlook = aside(ports, null, () => outlookOf(life));
+  if (outlook === null) return life;
+  life.record.outlook = outlook;
+  const { upstream, model } = outlook.backend;
+  return { ...life, outlook, call: { ...life.call, upstream, model } };
 }
 
 /** Repeats are found without embedding and index. */
@@ -327,7 +337,7 @@ async function propose(life: Life, found: LookUp, serve: boolean): Promise<Decis
   const observation = buildObservation(
     found.embedding,
     found.candidates,
-    Math.log10(config.omega),
+    Math.log10(priceOfTime(config.omega, life.outlook?.seconds ?? null)),
     "product",
     policy.input === "quantiles" ? knots : null,
   );

@@ -83,8 +83,25 @@ const least = (a: number | null, b: number | null): number | null =>
   a === null ? b : b === null ? a : Math.min(a, b);
 
 /** Milliseconds that are left until the first byte must be there; null: no deadline. */
-export const leftMs = (deadlineMs: number | null, { request, ports }: Life): number | null =>
+export const leftMs = (
+  deadlineMs: number | null,
+  { request, ports }: Pick<Life, "request" | "ports">,
+): number | null =>
   deadlineMs === null ? null : Math.max(1, deadlineMs - (ports.now() - request.receivedAt));
+
+/** What a selection is to know of the request at this moment. */
+export function askOf({ request, ports, limits, record }: Life, draw: number): Ask {
+  const { routing } = ports.config;
+  const deadlineMs = leftMs(limits.deadlineMs ?? routing.deadlineMs, { request, ports });
+  return {
+    id: record.id,
+    promptTokens: estimateTokens(request.chat.messages.map(textOf).join("\n")),
+    maxTokens: request.chat.maxTokens,
+    deadlineSeconds: deadlineMs === null ? null : deadlineMs / 1000,
+    budgetUsd: least(limits.maxCostUsd, routing.maxCostUsd),
+    draw,
+  };
+}
 
 /** null: the caller has named its model. Throws where no backend may be called. */
 export function routeCall(life: Life): RoutedCall | null {
@@ -107,7 +124,7 @@ class WatchedCall implements RoutedCall {
   #begunAt: number;
 
   constructor(life: Life) {
-    const { ports, desk, limits, request } = life;
+    const { ports, desk, limits } = life;
     const { routing } = ports.config;
     const selection = this.#selectionOf(life);
     const now = ports.now();
@@ -117,14 +134,7 @@ class WatchedCall implements RoutedCall {
     this.#routing = routing;
     this.#decidedAt = now;
     this.#begunAt = now;
-    this.#ask = {
-      id: life.record.id,
-      promptTokens: estimateTokens(request.chat.messages.map(textOf).join("\n")),
-      maxTokens: request.chat.maxTokens,
-      deadlineSeconds: deadlineMs === null ? null : deadlineMs / 1000,
-      budgetUsd: least(limits.maxCostUsd, routing.maxCostUsd),
-      draw: ports.random(),
-    };
+    this.#ask = askOf(life, life.outlook?.draw ?? ports.random());
     this.#ranking = selection.rank(this.#ask, desk.backendsAt(now), now);
     desk.running = (at) => selection.running(at);
     this.#note();

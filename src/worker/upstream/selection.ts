@@ -90,9 +90,7 @@ export class Selection {
     const backends = this.#view(state, now);
     const request = requestOf(ask, this.#backends, state);
     const choices = this.#selector.rank(request, backends);
-    const callable = choices.filter(
-      ({ reasons }) => !FORBIDDEN.some((obstacle) => reasons.includes(obstacle)),
-    );
+    const callable = choices.filter(isCallable);
     const called = callable.slice(0, MAX_CALLS);
     const order = called.map(({ backend }) => this.#backends.find(({ id }) => id === backend)!);
     const expected = called.map(({ backend, predictedSeconds: seconds, upperSeconds }) => {
@@ -104,6 +102,26 @@ export class Selection {
       this.#probes.set(first!.id, now);
     const { name: rule } = this.#selector;
     return { rule, choices, order, expected, snapshotAgeMs: ageMs, class: request.class };
+  }
+
+  /**
+   * What `rank` would have called first, and how it would be; null: nothing. Decides nothing: a rule that counts its decisions
+   * does not count this one, and a backend on probation is not taken for asked.
+   */
+  foresee(
+    ask: Ask,
+    { state }: Knowledge,
+    now: number,
+  ): { readonly backend: BackendConfig; readonly choice: Choice } | null {
+    const before = this.#selector.snapshot();
+    const choices = this.#selector.rank(
+      requestOf(ask, this.#backends, state),
+      this.#view(state, now),
+    );
+    this.#selector.restore(before);
+    const choice = choices.find(isCallable);
+    const backend = this.#backends.find(({ id }) => id === choice?.backend);
+    return choice === undefined || backend === undefined ? null : { backend, choice };
   }
 
   /** A call of this request begins; one that it made elsewhere before is over. */
@@ -173,6 +191,9 @@ export class Selection {
     return (this.#isolate ??= crypto.randomUUID());
   }
 }
+
+const isCallable = ({ reasons }: Choice): boolean =>
+  !FORBIDDEN.some((obstacle) => reasons.includes(obstacle));
 
 /** Why nothing was called, as the error that the caller gets. */
 export function refusalOf({ choices }: Ranking): GatewayError {
