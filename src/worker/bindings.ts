@@ -5,13 +5,7 @@ import { embedderProfile } from "../policy/embedders.ts";
 import { builtInEmbedder, builtInSpace } from "./built-in-embedder.ts";
 import { builtInScorer } from "./built-in-verifier.ts";
 import { type AuthPorts } from "./auth.ts";
-import {
-  type Config,
-  type Route,
-  type UpstreamConfig,
-  fallbacksOf,
-  parseConfig,
-} from "./config.ts";
+import { type Config, type UpstreamConfig, parseConfig } from "./config.ts";
 import { spaceOf } from "./embedder-config.ts";
 import { type Env } from "./env.ts";
 import { Isolate } from "./isolate.ts";
@@ -26,22 +20,13 @@ import {
 import { GatewayError } from "./openai/errors.ts";
 import { type PolicyBucket } from "./policy-files.ts";
 import { loadedPolicy, policyStatus, refreshPolicies } from "./policy-loader.ts";
-import {
-  type Dependency,
-  type Hop,
-  type ModelCall,
-  type ModelReply,
-  type Ports,
-  type RoutePlan,
-} from "./ports.ts";
+import { type Dependency, type Hop, type Ports } from "./ports.ts";
 import { embeddingPrice } from "./prices.ts";
 import { type MovingPorts, moveRows } from "./re-embedding.ts";
 import { type RegionConfig, regionObjectName, regionOf } from "./regions.ts";
-import { Breakers, CircuitBreaker, guarded } from "./upstream/breaker.ts";
-import { type UpstreamDeps, callFirstAvailable } from "./upstream/call.ts";
+import { CircuitBreaker, guarded } from "./upstream/breaker.ts";
 import { waitFor, withDeadline } from "./upstream/deadline.ts";
-import { callInOrder } from "./upstream/failover.ts";
-import { RetryBudget } from "./upstream/retry.ts";
+import { ModelCalls } from "./upstream/model-calls.ts";
 import { type UpstreamTarget } from "./upstream/target.ts";
 import { workersAiFetch } from "./upstream/workers-ai.ts";
 
@@ -67,7 +52,6 @@ export interface World {
   readonly tenants: AuthPorts["tenants"];
 }
 
-const encoder = new TextEncoder();
 const isolate = new Isolate();
 /**
  * A late reply costs at most the look-up's deadline, so these breakers are quicker to try again than those of model
@@ -80,8 +64,7 @@ const dependencies: Readonly<Record<Dependency, CircuitBreaker>> = {
   store: new CircuitBreaker(LOOK_UP_BREAKER),
   region: new CircuitBreaker(LOOK_UP_BREAKER),
 };
-const upstreamBreakers = new Breakers();
-const retryBudgets = new Map<string, RetryBudget>();
+const modelCalls = new ModelCalls();
 
 /** Parsed once per isolate; a broken document fails every request with its message in the log. */
 let parsed:
@@ -204,7 +187,14 @@ export function worldOf(
     scorer: () => builtInScorer(() => isolate.counters.scorerFailures++),
     policyStatus,
     refreshPolicies: (serving) => refreshPolicies(serving, env),
-    callModel: (call) => callModel(call, config, env, now),
+    callModel: (call) =>
+      modelCalls.call(call, config, {
+        fetch: (...asked) => fetch(...asked),
+        now,
+        random: Math.random,
+        wait: waitFor,
+        targetOf: (upstream) => targetOf(upstream, config, env),
+      }),
   };
   return {
     request,
@@ -241,73 +231,6 @@ async function bounded<T>(
   return outcome.ok
     ? { ok: true, value: outcome.value, ms: took }
     : { ok: false, reason: outcome.reason, ms: took };
-}
-
-async function callModel(
-  call: ModelCall,
-  config: Config,
-  env: Env,
-  now: () => number,
-): Promise<ModelReply> {
-  const network = {
-    fetch: (url: string, init: RequestInit) => fetch(url, init),
-    now,
-    random: Math.random,
-    wait: waitFor,
-  };
-  if (call.plan !== undefined) return callPlanned(call, call.plan, config, env, network);
-  const routes = [
-    { upstream: call.upstream, model: call.model },
-    ...fallbacksOf(config, call.upstream, call.model),
-  ];
-  return callFirstAvailable(
-    routes.map(({ upstream }) => targetOf(upstream, config, env)),
-    ({ name }) => ({
-      path: call.path,
-      body: bodyFor(call, routes.find(({ upstream }) => upstream.name === name)?.model.target),
-      headers: call.headers,
-      signal: call.signal,
-      ...(call.deadlineMs !== undefined && { deadlineMs: call.deadlineMs }),
-    }),
-    {
-      ...network,
-      // One tenant's bad key or model must not open the breaker for everybody.
-      breakerFor: ({ name }) => upstreamBreakers.for(`${call.tenant}|${name}|${call.model.id}`),
-      budgetFor: ({ name }) => {
-        const budget = retryBudgets.get(name) ?? new RetryBudget();
-        retryBudgets.set(name, budget);
-        return budget;
-      },
-    },
-  );
-}
-
-/** For `velo/auto`: the breakers are those of calls that name the model. */
-async function callPlanned(
-  call: ModelCall,
-  plan: RoutePlan,
-  config: Config,
-  env: Env,
-  network: Pick<UpstreamDeps, "fetch" | "now" | "random" | "wait">,
-): Promise<ModelReply> {
-  const planned = ({ upstream, model }: Route) => ({
-    target: targetOf(upstream, config, env),
-    request: {
-      path: call.path,
-      body: bodyFor(call, model.target),
-      headers: call.headers,
-      signal: call.signal,
-    },
-    breaker: upstreamBreakers.for(`${call.tenant}|${upstream.name}|${model.id}`),
-  });
-  const { response, place } = await callInOrder(plan.order.map(planned), network, plan);
-  return { ...response, place };
-}
-
-/** The caller's own bytes, unless this upstream knows the model by another name. */
-function bodyFor(call: ModelCall, target: string | undefined): ModelCall["raw"] {
-  if (target === undefined || target === call.json["model"]) return call.raw;
-  return Uint8Array.from(encoder.encode(JSON.stringify({ ...call.json, model: target })));
 }
 
 function targetOf(upstream: UpstreamConfig, config: Config, env: Env): UpstreamTarget {
