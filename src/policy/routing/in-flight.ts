@@ -15,16 +15,22 @@ const REMEMBERED_MS = 60_000;
 export class InFlight {
   readonly #calls = new Map<string, Call>();
   readonly #maxCalls: number;
+  readonly #longestMs: number;
 
-  constructor({ maxCalls = 10_000 }: { readonly maxCalls?: number } = {}) {
+  /** @param options `longestMs`: no call lasts longer, so one that nobody ended is over by then */
+  constructor({
+    maxCalls = 10_000,
+    longestMs = 660_000,
+  }: { readonly maxCalls?: number; readonly longestMs?: number } = {}) {
     this.#maxCalls = maxCalls;
+    this.#longestMs = longestMs;
   }
 
   /** Reserves a place (and `flow` of the throughput) until `end`. A request that moves to another server begins anew. */
   begin(requestId: string, backend: string, now: number, flow = 0): void {
     this.#calls.delete(requestId);
     this.#calls.set(requestId, { backend, flow, beganAt: now, endedAt: null });
-    // The oldest: a call that nobody ended must not count for ever.
+    // Of more than that the oldest are not counted.
     if (this.#calls.size > this.#maxCalls) this.#calls.delete(this.#calls.keys().next().value!);
   }
 
@@ -43,6 +49,7 @@ export class InFlight {
       ]),
     );
     for (const [requestId, call] of this.#calls) {
+      if (now - call.beganAt >= this.#longestMs) call.endedAt ??= call.beganAt + this.#longestMs;
       const server = unseen.get(call.backend);
       if (isOver(call, server?.reportedAt, now)) this.#calls.delete(requestId);
       else if (server !== undefined) {

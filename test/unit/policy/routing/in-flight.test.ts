@@ -72,6 +72,16 @@ describe("own calls", () => {
     expect(own(calls, 2_000, 2_000)).toBe(3);
   });
 
+  it("are over after the longest time a call can take, though nobody ended them", () => {
+    const calls = new InFlight({ longestMs: 5_000 });
+    calls.begin("r1", "a", 1_000);
+    const free = (now: number) => calls.view([backend("a", { load: null })], now)[0]!.ownInFlight;
+    expect([free(5_999), free(6_000)]).toEqual([1, 0]);
+    calls.begin("r2", "a", 1_000);
+    // A report of 5,500 shows the call that ended at 6,000.
+    expect(own(calls, 6_500, 1_000)).toBe(-1);
+  });
+
   it("spread a burst that reports know nothing of", () => {
     const calls = new InFlight();
     const servers = ["a", "b"].map((id) =>
