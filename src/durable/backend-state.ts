@@ -196,7 +196,8 @@ export function believed(
   prior: Prior,
   now: number,
 ): Pick<Backend, "firstTokenSeconds" | "secondsPerToken" | "failureShare" | "breaker"> {
-  const { firstTokenSeconds, secondsPerToken, failureShare } = measurementsOf(state).of(backend);
+  const measured = measurementsOf(state).beside(backend, prior);
+  const { firstTokenSeconds, secondsPerToken, failureShare } = measured;
   const health = state.health[backend];
   const age = health === undefined ? 0 : Math.max(0, now - health.at);
   const left = 2 ** (-age / MEASURED_HALF_LIFE_MS);

@@ -8,7 +8,7 @@ import { type Life } from "./gateway.ts";
 import { sha256Hex } from "./lookup/digest.ts";
 import { type StoredAnswer, vectorIdOf, writeAnswer } from "./lookup/entries.ts";
 import { type Scope } from "./lookup/fingerprint.ts";
-import { type Answer, AnswerCollector } from "./openai/answer.ts";
+import { type Answer, AnswerCollector, type Verdict } from "./openai/answer.ts";
 import { textOf } from "./openai/chat.ts";
 import { errorEnvelope, GatewayError } from "./openai/errors.ts";
 import { type StreamEnd, passThrough } from "./openai/pass-through.ts";
@@ -139,8 +139,7 @@ function relay(
   // Keeps the request's context alive until its end is written down, also when the client has left.
   const settled = Promise.withResolvers<void>();
   ports.waitUntil(settled.promise);
-  const store = async (): Promise<Answer | null> => {
-    const verdict = collector.end();
+  const store = async (verdict: Verdict): Promise<Answer | null> => {
     if (verdict.storable) await keep(life, verdict.answer, shareable, leader);
     // Followers have seen its beginning, and would get no more by asking again.
     else if (collector.unfinished !== null && leader !== null && life.scope !== null)
@@ -149,15 +148,17 @@ function relay(
     return verdict.storable ? verdict.answer : null;
   };
   const settle = async (kind: StreamEnd): Promise<void> => {
+    // An answer in one piece is read when it is there: until then it has neither text nor usage.
+    const verdict = kind === "done" ? collector.end() : null;
     routed?.ended({
       kind,
       ok,
-      isComplete: collector.finishReason !== undefined,
+      hasEnded: collector.hasEnded,
       promptTokens: collector.usage?.promptTokens ?? promptTokensOf(life),
       outputTokens: collector.usage?.completionTokens ?? estimateTokens(collector.text),
       firstByteMs: reply.firstByteMs,
     });
-    const answer = kind === "done" ? await store() : null;
+    const answer = verdict === null ? null : await store(verdict);
     if (answer !== null) {
       end(life, "final", answer, reply.firstByteMs);
       if (record.result === "AUGMENTED") return examineServed(life, answer, keepFresh);
@@ -186,7 +187,7 @@ function relay(
         if (!connection.isWanted()) connection.close();
         ports.waitUntil(
           rest.then(async (kind) => {
-            if (kind === "done") await store();
+            if (kind === "done") await store(collector.end());
             else leader?.failed();
           }),
         );
@@ -198,7 +199,7 @@ function relay(
 
 const NO_BODY = {
   kind: "done",
-  isComplete: false,
+  hasEnded: false,
   promptTokens: 0,
   outputTokens: 0,
   firstByteMs: 0,

@@ -32,6 +32,8 @@ export interface CsUcbOptions {
   readonly regretFactor?: number;
   /** Standard deviations added to the predicted times. */
   readonly caution?: number;
+  /** Those added where a time is held against the deadline. */
+  readonly deadlineCaution?: number;
 }
 
 /** More room than this is worth nothing more. */
@@ -93,6 +95,7 @@ export function csUcb(options: CsUcbOptions): CsUcb {
     referenceCost,
     regretFactor = 1,
     caution = 0,
+    deadlineCaution = 0,
   } = options;
   if (!(referenceCost > 0)) throw new RangeError(`referenceCost is ${referenceCost}, not above 0`);
   if (!(discount > 0 && discount <= 1)) throw new RangeError(`discount is ${discount}`);
@@ -136,7 +139,7 @@ export function csUcb(options: CsUcbOptions): CsUcb {
 
   const selector = selectorOf({
     name: "cs-ucb",
-    constraints: { margin, caution },
+    constraints: { margin, caution, deadlineCaution },
     weighsShortfalls: true,
     scores: (request, candidates) => {
       decisions++;

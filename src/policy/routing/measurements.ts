@@ -21,6 +21,8 @@ export interface Prior {
   readonly secondsPerToken: number;
 }
 
+type MeasuredFields = Pick<Backend, "firstTokenSeconds" | "secondsPerToken" | "failureShare">;
+
 const PRIOR_WEIGHT = 2;
 /** Least weight of the newest outcome: a server that changes its speed is believed after some twenty calls. */
 const LEAST_STEP = 0.05;
@@ -61,11 +63,24 @@ export class Measurements {
   }
 
   /** The measured fields of a server, null where neither an outcome nor a prior tells. */
-  of(backend: string): Pick<Backend, "firstTokenSeconds" | "secondsPerToken" | "failureShare"> {
+  of(backend: string): MeasuredFields {
     const { firstToken, perToken, failureShare } = this.#measured(backend);
     return {
       firstTokenSeconds: firstToken && spreadOf(firstToken),
       secondsPerToken: perToken && spreadOf(perToken),
+      failureShare,
+    };
+  }
+
+  /**
+   * The same where the constructor knew no guess: this one is believed before the first outcome, and until there are twenty
+   * it counts like up to two that may well be wrong by half.
+   */
+  beside(backend: string, prior: Prior): MeasuredFields {
+    const { firstToken, perToken, failureShare } = this.#measured(backend);
+    return {
+      firstTokenSeconds: mixed(firstToken, prior.firstTokenSeconds),
+      secondsPerToken: mixed(perToken, prior.secondsPerToken),
       failureShare,
     };
   }
@@ -108,6 +123,23 @@ function after(before: Moments | null, value: number | null): Moments | null {
     variance: (1 - step) * (before.variance + step * difference ** 2),
     weight: Math.min(1 / LEAST_STEP, before.weight + 1),
   };
+}
+
+/** Of what an operator believes, in shares of it. */
+export const GUESS_DEVIATION = 0.5;
+
+/** Mean and variance of both together. */
+function mixed(measured: Moments | null, guessed: number): Spread {
+  if (measured === null) return { mean: guessed, deviation: 0 };
+  const ofGuess = (GUESS_DEVIATION * guessed) ** 2;
+  const weight = PRIOR_WEIGHT * Math.max(0, 1 - measured.weight * LEAST_STEP);
+  const total = measured.weight + weight;
+  const mean = (measured.weight * measured.mean + weight * guessed) / total;
+  const variance =
+    (measured.weight * (measured.variance + (measured.mean - mean) ** 2) +
+      weight * (ofGuess + (guessed - mean) ** 2)) /
+    total;
+  return { mean, deviation: Math.sqrt(variance) };
 }
 
 const spreadOf = ({ mean, variance }: Moments): Spread => ({

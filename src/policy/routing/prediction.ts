@@ -13,6 +13,8 @@ export interface Constraints {
   readonly margin?: number;
   /** Standard deviations added to the mean times. */
   readonly caution?: number;
+  /** Standard deviations of the service added where a time is held against the deadline, and nowhere else. */
+  readonly deadlineCaution?: number;
   /** A reported load is believed by half after this time: what is left of an old queue nobody knows. */
   readonly loadHalfLifeMs?: number;
 }
@@ -48,14 +50,20 @@ export function optionsFor(
 function optionAt(
   request: RoutingRequest,
   backend: Backend,
-  { margin = 0, caution = 0, loadHalfLifeMs = 10_000 }: Constraints,
+  { margin = 0, caution = 0, deadlineCaution = 0, loadHalfLifeMs = 10_000 }: Constraints,
 ): Option {
   const estimate = Object.hasOwn(request.estimates, backend.id)
     ? request.estimates[backend.id]!
     : null;
   const ahead = callsAhead(backend, loadHalfLifeMs);
   const seconds = predictedSeconds(backend, estimate, ahead, caution);
-  const upperSeconds = seconds * quantity(estimate?.upperFactor ?? 1);
+  // How forecasts turned out says more than how times spread.
+  const upperSeconds =
+    estimate?.upperFactor !== undefined
+      ? seconds * quantity(estimate.upperFactor)
+      : deadlineCaution === 0
+        ? seconds
+        : seconds + deadlineCaution * serviceDeviation(backend, estimate);
   const usd = predictedUsd(request.promptTokens, backend, estimate);
   const tokens = quantity(request.promptTokens) + quantity(estimate?.outputTokens);
   const flow = quantity(estimate?.flow ?? tokens);
@@ -70,6 +78,7 @@ function optionAt(
   // Anything but the two words that admit a call is a breaker nobody can vouch for.
   if (backend.breaker !== "closed" && backend.breaker !== "half-open")
     obstacles.push("breaker-open");
+  if (backend.avoided) obstacles.push(backend.avoided);
   if (request.budgetUsd !== null && !(usd <= request.budgetUsd)) obstacles.push("budget");
   if (seconds === Infinity) obstacles.push("unmeasured");
   // Calls are counted, not estimated: of few places the margin must not take a whole one.
@@ -106,9 +115,7 @@ function predictedSeconds(
   caution: number,
 ): number {
   if (estimate === null) return Infinity;
-  const measured =
-    upper(backend.firstTokenSeconds, caution) +
-    quantity(estimate.outputTokens) * upper(backend.secondsPerToken, caution);
+  const measured = serviceSeconds(backend, quantity(estimate.outputTokens), caution);
   const service = quantity(estimate.serviceSeconds ?? measured);
   const { slots } = backend;
   const queue = slots === null ? 0 : ((ahead - slots + 1) * service) / slots;
@@ -125,6 +132,31 @@ function predictedUsd(promptTokens: number, backend: Backend, estimate: Estimate
       quantity(estimate?.outputTokens) * quantity(backend.outputPrice)) /
     1e6;
   return usd >= 0 ? usd : Infinity;
+}
+
+/** First token + tokens x seconds per token, each with so many standard deviations; Infinity where one is unknown. */
+function serviceSeconds(
+  { firstTokenSeconds, secondsPerToken }: Backend,
+  tokens: number,
+  deviations: number,
+): number {
+  const seconds =
+    upper(firstTokenSeconds, deviations) + tokens * upper(secondsPerToken, deviations);
+  return seconds >= 0 ? seconds : Infinity;
+}
+
+/** sd^2 = sd(first token)^2 + (tokens x sd(per token))^2 + (per token x sd(tokens))^2, as if they were independent. */
+function serviceDeviation(
+  { firstTokenSeconds, secondsPerToken }: Backend,
+  estimate: Estimate | null,
+): number {
+  // What a caller knows better has no spread that is known here.
+  if (estimate === null || estimate.serviceSeconds !== undefined) return 0;
+  return Math.hypot(
+    firstTokenSeconds?.deviation ?? 0,
+    estimate.outputTokens * (secondsPerToken?.deviation ?? 0),
+    (estimate.outputTokensDeviation ?? 0) * (secondsPerToken?.mean ?? 0),
+  );
 }
 
 /** Calls believed to be there: the reported ones, fading with their age, and what the report does not show yet. */

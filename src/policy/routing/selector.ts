@@ -40,6 +40,8 @@ export interface Backend {
   readonly firstTokenSeconds: Spread | null;
   readonly secondsPerToken: Spread | null;
   readonly breaker: "closed" | "half-open" | "open";
+  /** Why it is called only when no other can be: its calls do not answer in time, or it asked to be left alone. */
+  readonly avoided?: "late" | "rate-limited" | null;
   /** Share of recent calls that failed, [0, 1). */
   readonly failureShare: number;
 }
@@ -47,6 +49,8 @@ export interface Backend {
 /** What is expected of one request at one server. */
 export interface Estimate {
   readonly outputTokens: number;
+  /** Standard deviation of what is measured against `outputTokens`; 0 when left out. */
+  readonly outputTokensDeviation?: number;
   /** Expected quality, or probability of satisfaction, in [0, 1]; null: no predictor. */
   readonly quality: number | null;
   /** Both ways over the network, waiting for the link included; 0 when left out. */
@@ -86,6 +90,8 @@ export type Obstacle =
   | "concurrency"
   | "throughput"
   | "unmeasured"
+  | "late"
+  | "rate-limited"
   | "budget"
   | "breaker-open"
   | "context-window"
@@ -171,16 +177,18 @@ const NO_BACKEND: Choice = {
   reasons: ["no-backend"],
 };
 
-/** How far from serving the request: too late, then no room, then unknown, then what must not be called at all. */
+/** How far from serving the request: too late, then no room, then unknown, then unwell, then what must not be called at all. */
 const SEVERITY: Readonly<Record<Obstacle, number>> = {
   deadline: 1,
   concurrency: 2,
   throughput: 2,
   unmeasured: 3,
-  budget: 4,
-  "breaker-open": 5,
-  "context-window": 6,
-  "no-backend": 7,
+  late: 4,
+  "rate-limited": 4,
+  budget: 5,
+  "breaker-open": 6,
+  "context-window": 7,
+  "no-backend": 8,
 };
 
 /** The selector of a rule: ranking, ties and constraints are the same for all. */

@@ -6,7 +6,10 @@ import { GatewayError } from "../openai/errors.ts";
 import { type ModelReply, type RoutePlan } from "../ports.ts";
 import { AUTO_MODEL, type BackendConfig, type RoutingConfig, backendsOf } from "./backends.ts";
 import { estimateTokens } from "./notes.ts";
-import { type Ask, type Ranking, costAt, predictedTokens, refusalOf } from "./selection.ts";
+import { type CallFailure } from "./failover.ts";
+import { nextPlace, patienceMs } from "./prospects.ts";
+import { costAt } from "./rules.ts";
+import { type Ask, type Ranking, refusalOf } from "./selection.ts";
 import { believed } from "../../durable/backend-state.ts";
 import { type TenantSettings } from "../../durable/tenant.ts";
 
@@ -52,8 +55,8 @@ interface BodyEnd {
   readonly kind: "done" | "error" | "cancel";
   /** Status 2xx. */
   readonly ok: boolean;
-  /** It has a finish reason. */
-  readonly isComplete: boolean;
+  /** Nothing is missing; null: that cannot be told, and says nothing of the backend. */
+  readonly hasEnded: boolean | null;
   readonly promptTokens: number;
   readonly outputTokens: number;
   readonly firstByteMs: number;
@@ -95,6 +98,8 @@ export function askOf({ request, ports, limits, record }: Life, draw: number): A
   const deadlineMs = leftMs(limits.deadlineMs ?? routing.deadlineMs, { request, ports });
   return {
     id: record.id,
+    tenant: record.tenant.id,
+    stream: request.chat.stream,
     promptTokens: estimateTokens(request.chat.messages.map(textOf).join("\n")),
     maxTokens: request.chat.maxTokens,
     deadlineSeconds: deadlineMs === null ? null : deadlineMs / 1000,
@@ -144,7 +149,9 @@ class WatchedCall implements RoutedCall {
       budget: selection.budget,
       deadlineMs,
       onBegin: (place) => this.#begin(place),
-      onFailure: (place, why, isBlamed) => this.#failed(place, why, isBlamed),
+      onFailure: (place, failure) => this.#failed(place, failure),
+      next: (tried, left) => nextPlace(this.#ranking.prospects, tried, left),
+      patienceMs: (place, tried, left) => patienceMs(this.#ranking.prospects, place, tried, left),
     };
   }
 
@@ -157,17 +164,22 @@ class WatchedCall implements RoutedCall {
   }
 
   answered(reply: ModelReply | null): void {
-    if (reply === null) this.#selectionOf(this.#life).end(this.#ask.id, this.#life.ports.now());
+    const selection = this.#selectionOf(this.#life);
+    const now = this.#life.ports.now();
+    if (reply === null) selection.end(this.#ask.id, null, now);
+    else selection.spoke(this.#ask.id, now);
     this.#place = reply?.place ?? this.#place;
     this.#note();
   }
 
-  ended({ kind, ok, isComplete, promptTokens, outputTokens, firstByteMs }: BodyEnd): void {
+  ended({ kind, ok, hasEnded, promptTokens, outputTokens, firstByteMs }: BodyEnd): void {
     const { ports, request, desk } = this.#life;
     const now = ports.now();
-    this.#selectionOf(this.#life).end(this.#ask.id, now);
     // An error for a status was noted when it came; a request that was refused for what it says blames nobody.
-    if (kind === "cancel" || !ok) return;
+    const says = kind !== "cancel" && ok;
+    const succeeded = !says ? null : kind === "error" ? false : hasEnded;
+    this.#selectionOf(this.#life).end(this.#ask.id, succeeded, now);
+    if (succeeded === null) return;
     const backend = this.#backend;
     const firstTokenSeconds = request.chat.stream ? firstByteMs / 1000 : null;
     const { firstTokenSeconds: usual } = believed(
@@ -179,7 +191,7 @@ class WatchedCall implements RoutedCall {
     // An answer in one piece does not show when it began: as usual.
     const hidden = firstTokenSeconds === null ? (usual?.mean ?? 0) : 0;
     const seconds = Math.max(0, (now - this.#begunAt) / 1000 - hidden);
-    this.#heard(kind === "done" && isComplete, seconds, firstTokenSeconds, {
+    this.#heard(succeeded, seconds, firstTokenSeconds, {
       promptTokens,
       outputTokens,
     });
@@ -197,16 +209,19 @@ class WatchedCall implements RoutedCall {
     const now = this.#life.ports.now();
     this.#place = place;
     this.#begunAt = now;
-    const tokens = this.#ask.promptTokens + predictedTokens(this.#ask, this.#backend);
-    this.#selectionOf(this.#life).begin(this.#ask.id, this.#backend, tokens, now);
+    const { dueSeconds } = this.#ranking.prospects[place]!;
+    this.#selectionOf(this.#life).begin(this.#ask, this.#backend, dueSeconds, now);
   }
 
-  #failed(place: number, why: string, isBlamed: boolean): void {
+  #failed(place: number, { why, isBlamed, rateLimit }: CallFailure): void {
     this.#place = place;
     this.#tried.push({ backend: this.#backend.id, why });
-    this.#selectionOf(this.#life).end(this.#ask.id, this.#life.ports.now());
+    const selection = this.#selectionOf(this.#life);
+    const now = this.#life.ports.now();
+    selection.end(this.#ask.id, isBlamed ? false : null, now);
+    if (rateLimit) selection.limited(this.#backend, rateLimit.retryAfterMs, now);
     if (!isBlamed) return;
-    const seconds = (this.#life.ports.now() - this.#begunAt) / 1000;
+    const seconds = (now - this.#begunAt) / 1000;
     this.#heard(false, seconds, null, { promptTokens: 0, outputTokens: 0 });
   }
 

@@ -8,7 +8,7 @@ import {
   type UpstreamResponse,
   callUpstream,
 } from "./call.ts";
-import { RetryBudget } from "./retry.ts";
+import { RetryBudget, readRetryAfter } from "./retry.ts";
 import { DEFAULT_TIMEOUTS, type UpstreamTarget } from "./target.ts";
 
 export interface PlannedCall {
@@ -17,15 +17,40 @@ export interface PlannedCall {
   readonly breaker: CircuitBreaker;
 }
 
+type FailoverDeps = Pick<UpstreamDeps, "fetch" | "now" | "random" | "wait">;
+
 export interface FailoverLimits {
   readonly budget: RetryBudget;
   /** Until the first byte, over all calls; null: each target's own limit. */
   readonly deadlineMs: number | null;
   /** The call at this place of the plan goes out. */
   readonly onBegin: (place: number) => void;
-  /** It failed; `isBlamed`: which says something about the backend and not about a caller in a hurry. */
-  readonly onFailure: (place: number, why: string, isBlamed: boolean) => void;
+  /** It failed. */
+  readonly onFailure: (place: number, failure: CallFailure) => void;
+  /** Which place to call when these have failed and so much time is left; left out: one after the other. */
+  readonly next?: (tried: ReadonlySet<number>, leftMs: number) => number | null;
+  /**
+   * Milliseconds without a first byte after which the call at this place is left for another one, if the budget has room,
+   * because the deadline could not be met otherwise; null: it is waited for.
+   */
+  readonly patienceMs?: (
+    place: number,
+    tried: ReadonlySet<number>,
+    leftMs: number,
+  ) => number | null;
 }
+
+export interface CallFailure {
+  /** Status or code of the error. */
+  readonly why: string;
+  /** It says that the backend is out of order: neither a caller in a hurry nor a full server does. */
+  readonly isBlamed: boolean;
+  /** It answered 429, and wants to be left alone for so long if it said so. */
+  readonly rateLimit?: { readonly retryAfterMs: number | null };
+}
+
+/** Backends that one request is tried at, at most. */
+const MAX_CALLS = 3;
 
 /**
  * Failures that another backend may not share. The caller named no model, so a key or a model that one backend refuses is
@@ -41,41 +66,63 @@ const WORTH_ANOTHER: ReadonlySet<number> = new Set([
  */
 export async function callInOrder(
   plan: readonly PlannedCall[],
-  deps: Pick<UpstreamDeps, "fetch" | "now" | "random" | "wait">,
-  { budget, deadlineMs, onBegin, onFailure }: FailoverLimits,
+  deps: FailoverDeps,
+  { budget, deadlineMs, onBegin, onFailure, next = inTurn(plan), patienceMs }: FailoverLimits,
 ): Promise<{ readonly response: UpstreamResponse; readonly place: number }> {
   const endsAt =
     deps.now() + (deadlineMs ?? plan.reduce((sum, each) => sum + firstByteMs(each), 0));
   let refusal: { readonly response: UpstreamResponse; readonly place: number } | null = null;
   let lastError: unknown = new GatewayError("unavailable", "No backend is configured.");
   let called = 0;
+  let isPaid = true;
+  const tried = new Set<number>();
   if (plan.length > 1) budget.countRequest(deps.now());
-  for (const [place, planned] of plan.entries()) {
-    const { target, request, breaker } = planned;
+  while (called < MAX_CALLS) {
     const now = deps.now();
     const leftMs = endsAt - now;
-    if (leftMs <= 0) break;
+    const place = leftMs > 0 ? next(tried, leftMs) : null;
+    if (place === null) break;
+    tried.add(place);
+    const planned = plan[place]!;
+    const { target, request, breaker } = planned;
     // An open breaker costs no call; with nothing else to say its own error is told.
     const isShut = breaker.retryInMs(now) > 0;
-    if (isShut && (called > 0 || place < plan.length - 1)) continue;
-    if (called > 0 && !budget.takeRetry(now)) break;
+    if (isShut && (called > 0 || tried.size < plan.length)) continue;
+    if (!isPaid && !budget.takeRetry(now)) break;
+    isPaid = false;
     onBegin(place);
     try {
-      const response = await callUpstream(
-        target,
-        { ...request, deadlineMs: leftMs },
+      const response = await patiently(
+        (signal) =>
+          callUpstream(
+            target,
+            { ...request, signal, deadlineMs: leftMs },
+            {
+              ...deps,
+              breakerFor: () => breaker,
+              // With another backend to go to nobody waits for this one.
+              budgetFor: () => (plan.length > 1 ? new RetryBudget(0) : budget),
+            },
+          ),
         {
-          ...deps,
-          breakerFor: () => breaker,
-          // With another backend to go to nobody waits for this one.
-          budgetFor: () => (plan.length > 1 ? new RetryBudget(0) : budget),
+          signal: request.signal,
+          wait: deps.wait,
+          patienceMs: called < MAX_CALLS - 1 ? (patienceMs?.(place, tried, leftMs) ?? null) : null,
+          mayLeave: () => budget.takeRetry(deps.now()),
         },
       );
+      if (response === "left") {
+        called++;
+        isPaid = true;
+        lastError = tooSlow(target);
+        onFailure(place, { why: "slow", isBlamed: false });
+        continue;
+      }
       discard(refusal?.response);
       if (!WORTH_ANOTHER.has(response.status)) return { response, place };
       refusal = { response, place };
       called++;
-      onFailure(place, String(response.status), true);
+      onFailure(place, failureOf(response, deps.now()));
     } catch (error) {
       if (!(error instanceof GatewayError && error.isRetryable)) {
         discard(refusal?.response);
@@ -84,13 +131,62 @@ export async function callInOrder(
       lastError = error;
       const wasCalled = error.code !== "breaker_open";
       if (wasCalled) called++;
+      else isPaid = true;
       const isHurry = error.code === "upstream_timeout" && leftMs < firstByteMs(planned);
-      onFailure(place, error.code, wasCalled && !isHurry);
+      onFailure(place, { why: error.code, isBlamed: wasCalled && !isHurry });
     }
   }
   if (refusal !== null) return refusal;
   throw lastError;
 }
+
+const inTurn =
+  (plan: readonly PlannedCall[]) =>
+  (tried: ReadonlySet<number>): number | null =>
+    tried.size < plan.length ? tried.size : null;
+
+/** The call's response, or "left" when it had no first byte in time and another call may be made. */
+async function patiently(
+  begin: (signal: AbortSignal) => Promise<UpstreamResponse>,
+  {
+    signal,
+    wait,
+    patienceMs,
+    mayLeave,
+  }: {
+    readonly signal: AbortSignal;
+    readonly wait: FailoverDeps["wait"];
+    readonly patienceMs: number | null;
+    readonly mayLeave: () => boolean;
+  },
+): Promise<UpstreamResponse | "left"> {
+  if (patienceMs === null) return begin(signal);
+  const leaving = new AbortController();
+  const answered = new AbortController();
+  const call = begin(AbortSignal.any([signal, leaving.signal]));
+  const first = await Promise.race([
+    call.then(
+      () => "answered",
+      () => "answered",
+    ),
+    wait(patienceMs, answered.signal).then(() => "late"),
+  ]);
+  answered.abort();
+  if (first === "answered" || signal.aborted || !mayLeave()) return call;
+  leaving.abort();
+  // It may have come at this very moment; then nobody reads it.
+  call.then(discard, () => {});
+  return "left";
+}
+
+function failureOf({ status, headers }: UpstreamResponse, now: number): CallFailure {
+  const why = String(status);
+  if (status !== 429) return { why, isBlamed: true };
+  return { why, isBlamed: false, rateLimit: { retryAfterMs: readRetryAfter(headers, now) } };
+}
+
+const tooSlow = ({ name }: UpstreamTarget): GatewayError =>
+  new GatewayError("upstream_timeout", `The upstream '${name}' sent nothing in time.`);
 
 const firstByteMs = ({ target }: PlannedCall): number =>
   target.timeouts?.firstByteMs ?? DEFAULT_TIMEOUTS.firstByteMs;

@@ -7,11 +7,9 @@ import {
   forecastsOf,
   loadElsewhere,
 } from "../../durable/backend-state.ts";
-import { fixedOrder, random, roundRobin, shortestQueue } from "../../policy/routing/baselines.ts";
-import { csUcb } from "../../policy/routing/cs-ucb.ts";
 import { type Expected, lengthClass } from "../../policy/routing/forecasts.ts";
 import { InFlight } from "../../policy/routing/in-flight.ts";
-import { leastCompletion } from "../../policy/routing/least-completion.ts";
+import { GUESS_DEVIATION } from "../../policy/routing/measurements.ts";
 import {
   type Backend,
   type Choice,
@@ -23,26 +21,24 @@ import {
 import { serviceClass } from "../../policy/routing/service-class.ts";
 import { GatewayError } from "../openai/errors.ts";
 import { type BackendConfig, type RoutingConfig } from "./backends.ts";
-import { qualityFirst } from "./quality-first.ts";
+import { type Prospect, prospectOf } from "./prospects.ts";
 import { RetryBudget } from "./retry.ts";
+import { selectorFor } from "./rules.ts";
+import { Standing } from "./standing.ts";
 
-/** Times a request is tried elsewhere at most. */
-const MAX_CALLS = 3;
 /** Calls beyond one per request: a tenth, and in quiet times as many as a breaker needs to open. */
 const EXTRA_SHARE = 0.1;
 const EXTRA_PER_MINUTE = 5;
-/** How often an isolate asks a server that failed whether it is back. */
-const PROBE_EVERY_MS = 1_000;
 const MINUTE_MS = 60_000;
 const BUCKET_MS = 5_000;
-/** CS-UCB tries again what it has not tried for long. */
-const LEAST_COUNT = 0.1;
 
 /** Nothing a caller may be served by all the same, worst last. */
 const FORBIDDEN = ["budget", "breaker-open", "context-window"] as const;
 
 export interface Ask {
   readonly id: string;
+  readonly tenant: string;
+  readonly stream: boolean;
   readonly promptTokens: number;
   /** The caller's limit on the answer. */
   readonly maxTokens: number | null;
@@ -58,6 +54,7 @@ export interface Ranking {
   /** To be called one after another; empty: `refusalOf` says why. */
   readonly order: readonly BackendConfig[];
   /** Beside `order`. */
+  readonly prospects: readonly Prospect[];
   readonly expected: readonly Expected[];
   /** Age of the region's word; null: it has said nothing. */
   readonly snapshotAgeMs: number | null;
@@ -76,7 +73,7 @@ export class Selection {
   readonly #inFlight = new InFlight();
   readonly #backends: readonly BackendConfig[];
   readonly #selector: Selector;
-  readonly #probes = new Map<string, number>();
+  readonly #standing = new Standing();
   /** Tokens by backend and bucket of time. */
   readonly #tokens = new Map<string, Map<number, number>>();
   #isolate: string | null = null;
@@ -87,21 +84,36 @@ export class Selection {
   }
 
   rank(ask: Ask, { state, ageMs }: Knowledge, now: number): Ranking {
-    const backends = this.#view(state, now);
+    const backends = this.#view(ask, state, now);
     const request = requestOf(ask, this.#backends, state);
     const choices = this.#selector.rank(request, backends);
     const callable = choices.filter(isCallable);
-    const called = callable.slice(0, MAX_CALLS);
-    const order = called.map(({ backend }) => this.#backends.find(({ id }) => id === backend)!);
-    const expected = called.map(({ backend, predictedSeconds: seconds, upperSeconds }) => {
+    const order = callable.map(({ backend }) => this.#backends.find(({ id }) => id === backend)!);
+    const [first] = order;
+    if (first !== undefined) {
+      const isHalfOpen = backends.some(
+        ({ id, breaker }) => id === first.id && breaker === "half-open",
+      );
+      this.#standing.chosen(first.id, isHalfOpen, now);
+    }
+    const prospects = callable.map((choice) => {
+      const backend = backends.find(({ id }) => id === choice.backend)!;
+      return prospectOf(backend, choice, ask.stream);
+    });
+    const expected = callable.map(({ backend, predictedSeconds: seconds, upperSeconds }) => {
       const { outputTokens: tokens } = request.estimates[backend!]!;
       return { class: lengthClass(ask), tokens, seconds, upperSeconds };
     });
-    const [first] = order;
-    if (backends.some(({ id, breaker }) => id === first?.id && breaker === "half-open"))
-      this.#probes.set(first!.id, now);
     const { name: rule } = this.#selector;
-    return { rule, choices, order, expected, snapshotAgeMs: ageMs, class: request.class };
+    return {
+      rule,
+      choices,
+      order,
+      prospects,
+      expected,
+      snapshotAgeMs: ageMs,
+      class: request.class,
+    };
   }
 
   /**
@@ -116,7 +128,7 @@ export class Selection {
     const before = this.#selector.snapshot();
     const choices = this.#selector.rank(
       requestOf(ask, this.#backends, state),
-      this.#view(state, now),
+      this.#view(ask, state, now),
     );
     this.#selector.restore(before);
     const choice = choices.find(isCallable);
@@ -125,18 +137,33 @@ export class Selection {
   }
 
   /** A call of this request begins; one that it made elsewhere before is over. */
-  begin(requestId: string, backend: BackendConfig, tokens: number, now: number): void {
-    this.#inFlight.begin(requestId, backend.id, now);
+  begin(ask: Ask, backend: BackendConfig, dueSeconds: number, now: number): void {
+    const { id, tenant } = ask;
+    this.#inFlight.begin(id, backend.id, now);
+    this.#standing.begin(id, tenant, backend.id, now + 1000 * dueSeconds, now);
     if (backend.auto.tokensPerMinute === null) return;
     const buckets = this.#tokens.get(backend.id) ?? new Map<number, number>();
     this.#tokens.set(backend.id, buckets);
     const at = Math.floor(now / BUCKET_MS);
+    const tokens = ask.promptTokens + predictedTokens(ask, backend);
     buckets.set(at, (buckets.get(at) ?? 0) + tokens);
     for (const old of buckets.keys()) if ((at - old) * BUCKET_MS >= MINUTE_MS) buckets.delete(old);
   }
 
-  end(requestId: string, now: number): void {
+  /** Its first byte is there. */
+  spoke(requestId: string, now: number): void {
+    this.#standing.spoke(requestId, now);
+  }
+
+  /** @param succeeded null: it was given up, which says nothing of the backend */
+  end(requestId: string, succeeded: boolean | null, now: number): void {
     this.#inFlight.end(requestId, now);
+    this.#standing.end(requestId, succeeded, now);
+  }
+
+  /** The backend answered 429. */
+  limited(backend: BackendConfig, retryAfterMs: number | null, now: number): void {
+    this.#standing.limited(backend.id, retryAfterMs, now);
   }
 
   observe(outcome: Parameters<Selector["observe"]>[0]): void {
@@ -152,9 +179,11 @@ export class Selection {
     };
   }
 
-  #view(state: BackendsState, now: number): readonly Backend[] {
+  #view({ tenant }: Ask, state: BackendsState, now: number): readonly Backend[] {
     const own = this.#inFlight.view(this.#backends.map(bare), now);
-    const told = own.map((backend, i) => this.#told(backend, this.#backends[i]!, state, now));
+    const told = own.map((backend, i) =>
+      this.#told(tenant, backend, this.#backends[i]!, state, now),
+    );
     if (!told.some(({ breaker }) => breaker === "closed")) return told;
     return told.map((backend) =>
       backend.breaker === "half-open" && !this.#mayProbe(backend.id, now) ? shut(backend) : backend,
@@ -162,11 +191,19 @@ export class Selection {
   }
 
   /** Own calls are counted in full already, so the load is that of the others alone. */
-  #told(backend: Backend, { id, auto }: BackendConfig, state: BackendsState, now: number): Backend {
+  #told(
+    tenant: string,
+    backend: Backend,
+    { id, auto }: BackendConfig,
+    state: BackendsState,
+    now: number,
+  ): Backend {
     const limit = auto.tokensPerMinute;
+    const known = believed(state, id, auto, now);
     return {
       ...backend,
-      ...believed(state, id, auto, now),
+      ...known,
+      ...this.#standing.of(tenant, id, known.breaker, now),
       load: loadElsewhere(state, id, this.#name(), now),
       throughput: limit === null ? null : { limit, used: this.#tokensLately(id, now) },
     };
@@ -174,8 +211,7 @@ export class Selection {
 
   /** Only where a failure can be made good elsewhere. */
   #mayProbe(backend: string, now: number): boolean {
-    const last = this.#probes.get(backend) ?? Number.NEGATIVE_INFINITY;
-    return now - last >= PROBE_EVERY_MS && this.budget.hasRoom(now);
+    return this.#standing.mayProbe(backend, now) && this.budget.hasRoom(now);
   }
 
   #tokensLately(backend: string, now: number): number {
@@ -221,15 +257,19 @@ function requestOf(
   backends: readonly BackendConfig[],
   state: BackendsState,
 ): RoutingRequest {
-  const { id, promptTokens, maxTokens, deadlineSeconds, budgetUsd, draw } = ask;
+  const { id, promptTokens, deadlineSeconds, budgetUsd, draw, maxTokens } = ask;
   const forecasts = forecastsOf(state);
   const estimates = backends.map((backend): [string, Estimate] => {
     const usual = forecasts.tokens(backend.id, lengthClass(ask), backend.auto.outputTokens);
     const upperFactor = forecasts.upperFactor(backend.id);
+    const outputTokens = Math.min(maxTokens ?? Infinity, usual);
+    // Until forecasts have shown how far to trust them.
+    const isUnsure = outputTokens === usual && state.health[backend.id] !== undefined;
     return [
       backend.id,
       {
-        outputTokens: Math.min(maxTokens ?? Infinity, usual),
+        outputTokens,
+        outputTokensDeviation: isUnsure ? GUESS_DEVIATION * usual : 0,
         quality: backend.auto.quality,
         ...(upperFactor !== null && { upperFactor }),
       },
@@ -268,48 +308,3 @@ const bare = ({ id, model, auto }: BackendConfig): Backend => ({
   breaker: "closed",
   failureShare: 0,
 });
-
-function selectorFor(routing: RoutingConfig, backends: readonly BackendConfig[]): Selector {
-  const ids = backends.map(({ id }) => id);
-  switch (routing.rule) {
-    case "quality-first":
-      return qualityFirst(ids, routing.qualityTolerance);
-    case "least-completion":
-      return leastCompletion();
-    case "cs-ucb":
-      return csUcb({ referenceCost: usualCost(routing, backends), leastCount: LEAST_COUNT });
-    case "fixed-order":
-      return fixedOrder(ids);
-    case "shortest-queue":
-      return shortestQueue();
-    case "round-robin":
-      return roundRobin();
-    case "random":
-      return random();
-    default:
-      return routing.rule satisfies never;
-  }
-}
-
-/** In the unit of `routing.cost`. */
-export function costAt(
-  { model, auto }: BackendConfig,
-  cost: RoutingConfig["cost"],
-  promptTokens: number,
-  outputTokens: number,
-): number {
-  return cost === "joules"
-    ? ((auto.joulesPerThousandTokens ?? 0) * (promptTokens + outputTokens)) / 1_000
-    : (promptTokens * model.inputUsdPerMillionTokens +
-        outputTokens * model.outputUsdPerMillionTokens) /
-        1e6;
-}
-
-/** Of a prompt as long as the answer, averaged over the backends; 1 where all are free. */
-function usualCost({ cost }: RoutingConfig, backends: readonly BackendConfig[]): number {
-  const costs = backends.map((backend) => {
-    const { outputTokens } = backend.auto;
-    return costAt(backend, cost, outputTokens, outputTokens);
-  });
-  return costs.reduce((sum, each) => sum + each, 0) / Math.max(1, costs.length) || 1;
-}

@@ -121,9 +121,10 @@ describe("a request for velo/auto", () => {
     const { state, ageMs } = desk.backendsAt(world.clock.now());
     const prior = { firstTokenSeconds: 2, secondsPerToken: 0.01 };
     const known = believed(state, "good/good-model", prior, world.clock.now());
-    expect(known.firstTokenSeconds?.mean).toBeCloseTo(0.7, 2);
+    // Two outcomes of 0.7 s, and the guess of 2 s like 2 x (1 - 2 / 20) more
+    expect(known.firstTokenSeconds?.mean).toBeCloseTo((2 * 0.7 + 1.8 * 2) / 3.8, 2);
     // Of both requests: pieces of the text, role, finish and [DONE] at 100 ms each, over 5 tokens.
-    expect(known.secondsPerToken?.mean).toBeCloseTo(0.1, 2);
+    expect(known.secondsPerToken?.mean).toBeCloseTo((2 * 0.1 + 1.8 * 0.01) / 3.8, 2);
     expect(ageMs).toBeGreaterThanOrEqual(0);
     expect(state.running).toEqual({});
   });
@@ -145,6 +146,21 @@ describe("a request for velo/auto", () => {
     const headers = { "x-velo-max-cost-usd": "0.001" };
     const reply = await world.ask("a price", { ...auto, headers });
     expect(reply.headers.get("x-velo-backend")).toBe("good/good-model");
+  });
+
+  test.each([true, false])("a whole answer is no failure, streamed or not (%s)", async (stream) => {
+    const world = newWorld();
+    world.model.script = () => ({ text: "12345678", firstByteMs: 700 });
+    for (let i = 0; i < 3; i++) {
+      await world.ask(`whole ${i}`, { body: { ...auto.body, stream } });
+      await world.settleAll();
+    }
+    const { state } = world.isolate.desk("region/us/0").backendsAt(world.clock.now());
+    const prior = { firstTokenSeconds: 2, secondsPerToken: 0.01 };
+    expect(state.health["good/good-model"]?.failures).toBe(0);
+    const known = believed(state, "good/good-model", prior, world.clock.now());
+    expect(known.failureShare).toBe(0);
+    expect(JSON.parse(state.measured)[0][1].perToken).not.toBe(null);
   });
 
   test("a stream that breaks is a failure of its backend; a client that leaves is none", async () => {

@@ -62,6 +62,23 @@ describe("predicted seconds", () => {
     expect(only(spread).seconds).toBeCloseTo(1.5, 12);
   });
 
+  it("leave room for bad luck before a deadline alone: deviations of first token, pace and length", () => {
+    const spread = {
+      firstTokenSeconds: { mean: 0.5, deviation: 0.3 },
+      secondsPerToken: { mean: 0.01, deviation: 0.004 },
+    };
+    // 100 x 0.004 = 0.4 s of pace and 0 of length: sqrt(0.3^2 + 0.4^2) = 0.5; 1.5 + 2 x 0.5
+    const cautious = (deadlineSeconds: number) =>
+      only(spread, { deadlineSeconds }, { deadlineCaution: 2 });
+    expect(cautious(2.51).seconds).toBeCloseTo(1.5, 12);
+    expect(cautious(2.51).obstacles).toEqual([]);
+    expect(cautious(2.49).obstacles).toEqual(["deadline"]);
+    // 120 x 0.01 = 1.2 s of length: sqrt(0.5^2 + 1.2^2) = 1.3
+    const estimated = { estimates: estimates({ a: { outputTokensDeviation: 120 } }) };
+    const unsure = only(spread, { ...estimated, deadlineSeconds: 4 }, { deadlineCaution: 2 });
+    expect(unsure.upperSeconds).toBeCloseTo(4.1, 12);
+  });
+
   it("are not known without an estimate, a measurement, or a number", () => {
     expect(only({}, { estimates: {} }).obstacles).toContain("unmeasured");
     const broken: readonly Partial<Backend>[] = [
@@ -152,6 +169,12 @@ describe("constraint satisfaction f", () => {
 });
 
 describe("obstacles", () => {
+  it("name why a server is avoided", () => {
+    expect(only({ avoided: "late" }).obstacles).toEqual(["late"]);
+    expect(only({ avoided: "rate-limited" }).obstacles).toEqual(["rate-limited"]);
+    expect(only({ avoided: null }).obstacles).toEqual([]);
+  });
+
   it("name every constraint that breaks", () => {
     // 100 + 100 tokens; (100 x 1 + 100 x 2) / 10^6 = 0.0003 USD
     expect(only({ contextWindow: 200 }).obstacles).toEqual([]);

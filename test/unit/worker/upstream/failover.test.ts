@@ -1,16 +1,25 @@
 import { describe, expect, test } from "vitest";
 import { CircuitBreaker } from "../../../../src/worker/upstream/breaker.ts";
-import { type PlannedCall, callInOrder } from "../../../../src/worker/upstream/failover.ts";
+import {
+  type CallFailure,
+  type FailoverLimits,
+  type PlannedCall,
+  callInOrder,
+} from "../../../../src/worker/upstream/failover.ts";
 import { RetryBudget } from "../../../../src/worker/upstream/retry.ts";
 import { FakeClock } from "../fake-clock.ts";
 
 type Reply = Response | Error | "hang";
 
 /** Backends a, b, ... that always reply the same; `ask` is one request that is tried in this order. */
-function world(replies: Readonly<Record<string, Reply>>, firstByteMs = 1_000) {
+function world(
+  replies: Readonly<Record<string, Reply>>,
+  firstByteMs = 1_000,
+  choices: Pick<FailoverLimits, "next" | "patienceMs"> = {},
+) {
   const clock = new FakeClock();
   const calls: string[] = [];
-  const failures: [number, string, boolean][] = [];
+  const failures: [number, CallFailure][] = [];
   const budget = new RetryBudget(5, 0.1);
   const caller = new AbortController();
   const breakers = Object.fromEntries(Object.keys(replies).map((n) => [n, new CircuitBreaker()]));
@@ -47,7 +56,8 @@ function world(replies: Readonly<Record<string, Reply>>, firstByteMs = 1_000) {
         budget,
         deadlineMs,
         onBegin: () => {},
-        onFailure: (place, why, isBlamed) => failures.push([place, why, isBlamed]),
+        onFailure: (place, failure) => void failures.push([place, failure]),
+        ...choices,
       },
     );
   return { clock, calls, failures, budget, breakers, ask };
@@ -59,16 +69,73 @@ const status = (code: number) =>
 const textOf = (body: ReadableStream<Uint8Array> | null) => new Response(body).text();
 
 describe("several backends for one request", () => {
-  test.each([401, 403, 404, 408, 429, 500, 502, 503, 504])(
+  test.each([401, 403, 404, 408, 500, 502, 503, 504])(
     "the next one is called once when the first answers %i",
     async (code) => {
       const { ask, calls, failures } = world({ a: status(code), b: ok() });
       const { response, place } = await ask("ab");
       expect([response.status, await textOf(response.body), place]).toEqual([200, "fine", 1]);
       expect(calls).toEqual(["a", "b"]);
-      expect(failures).toEqual([[0, String(code), true]]);
+      expect(failures).toEqual([[0, { why: String(code), isBlamed: true }]]);
     },
   );
+
+  test("a full one is left too, with the time after which it wants to be asked again, and not blamed", async () => {
+    const full = new Response("slow down", { status: 429, headers: { "retry-after": "7" } });
+    const { ask, calls, failures } = world({ a: full, b: ok() });
+    expect((await ask("ab")).place).toBe(1);
+    expect(calls).toEqual(["a", "b"]);
+    expect(failures).toEqual([
+      [0, { why: "429", isBlamed: false, rateLimit: { retryAfterMs: 7_000 } }],
+    ]);
+  });
+
+  test("which one is next depends on the time that is left", async () => {
+    const asked: number[] = [];
+    const { ask, calls } = world({ a: status(500), b: ok(), c: ok() }, 1_000, {
+      next: (tried, leftMs) => {
+        asked.push(leftMs);
+        return tried.size === 0 ? 0 : 2;
+      },
+    });
+    expect((await ask("abc", 800)).place).toBe(2);
+    expect(calls).toEqual(["a", "c"]);
+    expect(asked).toEqual([800, 800]);
+  });
+
+  test("one without a first byte is left while the next can still meet the deadline", async () => {
+    const { ask, calls, failures, clock, budget } = world({ a: "hang", b: ok() }, 60_000, {
+      patienceMs: (_place, _tried, leftMs) => leftMs - 300,
+    });
+    const answered = ask("ab", 1_000);
+    await clock.advance(699);
+    expect(calls).toEqual(["a"]);
+    await clock.advance(1);
+    expect((await answered).place).toBe(1);
+    expect(calls).toEqual(["a", "b"]);
+    expect(failures).toEqual([[0, { why: "slow", isBlamed: false }]]);
+    // One of the five extra calls was taken, not two.
+    let left = 0;
+    while (budget.takeRetry(clock.now())) left++;
+    expect(left).toBe(4);
+  });
+
+  test("without room in the budget it is waited for", async () => {
+    const { ask, calls, clock, budget } = world({ a: "hang", b: ok() }, 60_000, {
+      patienceMs: () => 100,
+    });
+    for (let i = 0; i < 5; i++) budget.takeRetry(clock.now());
+    const failed = ask("ab", 1_000).catch((error: unknown) => error);
+    await clock.advance(1_000);
+    expect(await failed).toMatchObject({ status: 504 });
+    expect(calls).toEqual(["a"]);
+  });
+
+  test("at most three are called", async () => {
+    const { ask, calls } = world({ a: status(500), b: status(500), c: status(503), d: ok() });
+    expect((await ask("abcd")).response.status).toBe(503);
+    expect(calls).toEqual(["a", "b", "c"]);
+  });
 
   test.each([400, 409, 413, 422])(
     "an error of the request's own, %i, is the answer",
@@ -107,13 +174,14 @@ describe("several backends for one request", () => {
     const answered = slow.ask("ab");
     await slow.clock.advance(1_000);
     expect((await answered).place).toBe(1);
-    expect(slow.failures).toEqual([[0, "upstream_timeout", true]]);
+    expect(slow.failures).toEqual([[0, { why: "upstream_timeout", isBlamed: true }]]);
     const hurried = world({ a: "hang", b: ok() });
     const failed = hurried.ask("ab", 300).catch((error: unknown) => error);
     await hurried.clock.advance(300);
     expect(await failed).toMatchObject({ status: 504 });
     // A caller in a hurry says nothing about a backend.
-    expect([hurried.calls, hurried.failures]).toEqual([["a"], [[0, "upstream_timeout", false]]]);
+    expect(hurried.calls).toEqual(["a"]);
+    expect(hurried.failures).toEqual([[0, { why: "upstream_timeout", isBlamed: false }]]);
   });
 
   test("beyond the budget a failure is the answer", async () => {

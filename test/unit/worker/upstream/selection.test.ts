@@ -13,6 +13,8 @@ import { type Ask, Selection, refusalOf } from "../../../../src/worker/upstream/
 const T = 1_800_000_000_000;
 const ASK: Ask = {
   id: "one",
+  tenant: "t",
+  stream: true,
   promptTokens: 100,
   maxTokens: null,
   deadlineSeconds: null,
@@ -63,7 +65,7 @@ describe("the choice of velo/auto", () => {
       unknown: { firstTokenSeconds: 0 },
     });
     const { order, choices, rule } = selection.rank(ASK, NOTHING, T);
-    expect(names(order)).toEqual(["swift", "good", "poor"]);
+    expect(names(order)).toEqual(["swift", "good", "poor", "unknown"]);
     // 0.5 s + 300 tokens x 0.01 s
     expect(choices[0]).toMatchObject({ predictedSeconds: 3.5, feasible: true, reasons: [] });
     expect(rule).toBe("quality-first");
@@ -174,12 +176,12 @@ describe("the choice of velo/auto", () => {
   test("the isolate's own calls fill a backend at once, other isolates' when they are told of", () => {
     const { selection, backends } = setUp({ small: { maxConcurrent: 2 }, large: {} });
     const first = () => names(selection.rank(ASK, NOTHING, T).order)[0];
-    selection.begin("r1", backends[0]!, 400, T);
+    selection.begin({ ...ASK, id: "r1" }, backends[0]!, 60, T);
     expect(first()).toBe("small");
-    selection.begin("r2", backends[0]!, 400, T);
+    selection.begin({ ...ASK, id: "r2" }, backends[0]!, 60, T);
     expect(first()).toBe("large");
     expect(selection.running(T).counts).toEqual({ "small/m": 2, "large/m": 0 });
-    selection.end("r1", T);
+    selection.end("r1", true, T);
     expect(first()).toBe("small");
     const state = afterRunning(NO_BACKENDS, { isolate: "other", counts: { "small/m": 1 } }, T);
     expect(names(selection.rank(ASK, { state, ageMs: 0 }, T).order)[0]).toBe("large");
@@ -191,10 +193,11 @@ describe("the choice of velo/auto", () => {
   test("a backend takes so many tokens in a minute", () => {
     const { selection, backends } = setUp({ small: { tokensPerMinute: 1_000 }, large: {} });
     const first = (now: number) => names(selection.rank(ASK, NOTHING, now).order)[0];
-    selection.begin("r1", backends[0]!, 600, T);
-    selection.end("r1", T);
+    // 300 tokens of the prompt and 300 of a usual answer
+    selection.begin({ ...ASK, id: "r1", promptTokens: 300 }, backends[0]!, 60, T);
+    selection.end("r1", true, T);
     expect(first(T)).toBe("small");
-    selection.begin("r2", backends[0]!, 1, T);
+    selection.begin({ ...ASK, id: "r2", promptTokens: 1, maxTokens: 0 }, backends[0]!, 60, T);
     expect(first(T)).toBe("large");
     expect(first(T + 60_000)).toBe("small");
   });
