@@ -3,6 +3,15 @@
 import { type Arrival, type ForecastView, Forecasts } from "../policy/routing/forecasts.ts";
 import { Measurements, type Prior } from "../policy/routing/measurements.ts";
 import { type Backend, type Load, type Spread } from "../policy/routing/selector.ts";
+import {
+  type Health,
+  HEALTHY,
+  breakerOf,
+  failureShareOf,
+  healthAfter,
+  healthLater,
+  isHealth,
+} from "./backend-health.ts";
 
 /** How one call ended. One that the client gave up is none. */
 export interface BackendCall {
@@ -25,25 +34,13 @@ export interface RunningCalls {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-interface Health {
-  /** In a row, and whose they were: two tenants are enough to know. */
-  readonly failures: number;
-  readonly tenants: readonly string[];
-  readonly openings: number;
-  /** null: closed. After this moment: half-open. */
-  readonly openUntil: number | null;
-  readonly closedAt: number;
-  /** Of the last outcome. */
-  readonly at: number;
-}
-
 export interface BackendsState {
   /** Snapshot of `Measurements`, as JSON text: between objects and isolates only values of a known type pass. */
   readonly measured: string;
   /** The same of `Forecasts`; left out before the first. */
   readonly forecasts?: string;
   readonly health: Readonly<Record<string, Health>>;
-  /** By isolate. */
+  /** By isolate; in a copy (`viewFor`) by backend, over all isolates. */
   readonly running: Readonly<
     Record<string, { readonly at: number; readonly counts: RunningCalls["counts"] }>
   >;
@@ -62,16 +59,7 @@ const MAX_ISOLATES = 256;
 /** An isolate that is not heard of for so long has no calls, or is gone. */
 const RUNNING_MS = 30_000;
 
-/** As of a single caller's breaker (src/worker/upstream/breaker.ts): 5 in a row, 30 s more each time, at most 300 s. */
-const FAILURES_TO_OPEN = 5;
-/** One tenant's requests may be what a server fails at, so they alone close it to nobody else. */
-const TENANTS_TO_OPEN = 2;
-const BASE_OPEN_MS = 30_000;
-const MAX_OPEN_MS = 300_000;
-
-/** A server that is not called shows no more what it can do: what it was blamed for is forgotten by half in this time. */
-const BLAME_HALF_LIFE_MS = 60_000;
-/** The same for its measured times, which go back to the guess. */
+/** A server that is not called shows no more how fast it is: its measured times go back to the guess by half in this time. */
 const MEASURED_HALF_LIFE_MS = 600_000;
 
 export function afterCalls(
@@ -81,8 +69,8 @@ export function afterCalls(
 ): BackendsState {
   const known = calls.filter(isCall);
   if (known.length === 0) return state;
-  const measurements = measurementsOf(state);
-  const forecasts = forecastsOf(state);
+  const measurements = readMeasurements(state);
+  const forecasts = readForecasts(state);
   const health: Record<string, Health> = { ...state.health };
   for (const call of known) {
     measurements.observe({
@@ -114,45 +102,6 @@ export function afterCalls(
   };
 }
 
-const HEALTHY: Health = {
-  failures: 0,
-  tenants: [],
-  openings: 0,
-  openUntil: null,
-  closedAt: 0,
-  at: 0,
-};
-
-function healthAfter(health: Health, { succeeded, tenant }: BackendCall, now: number): Health {
-  const { openUntil } = health;
-  // Begun before it was closed to calls: says nothing of how it is now.
-  if (openUntil !== null && now < openUntil) return health;
-  if (succeeded)
-    return {
-      ...health,
-      failures: 0,
-      tenants: [],
-      openUntil: null,
-      closedAt: openUntil === null ? health.closedAt : now,
-      at: now,
-    };
-  const failures = health.failures + 1;
-  const tenants = [...new Set([...health.tenants, tenant])].slice(0, TENANTS_TO_OPEN);
-  const isBroken = failures >= FAILURES_TO_OPEN && tenants.length >= TENANTS_TO_OPEN;
-  if (openUntil === null && !isBroken) return { ...health, failures, tenants, at: now };
-  // Every 30 s spent closed forgives one opening.
-  const healthyMs = openUntil === null ? now - health.closedAt : 0;
-  const openings = Math.max(0, health.openings - Math.floor(healthyMs / BASE_OPEN_MS)) + 1;
-  return {
-    failures: 0,
-    tenants: [],
-    openings,
-    openUntil: now + Math.min(MAX_OPEN_MS, BASE_OPEN_MS * openings),
-    closedAt: health.closedAt,
-    at: now,
-  };
-}
-
 /** Takes the place of what the isolate said before. */
 export function afterRunning(
   state: BackendsState,
@@ -173,13 +122,28 @@ export function afterRunning(
   return { ...state, running: Object.fromEntries(running.slice(-MAX_ISOLATES)) };
 }
 
+/** What an isolate is told: the calls of all others as one sum for each backend. */
+export function viewFor(
+  isolate: string | undefined,
+  state: BackendsState,
+  now: number,
+): BackendsView {
+  const names = new Set(Object.values(state.running).flatMap(({ counts }) => Object.keys(counts)));
+  const sums = [...names].flatMap((name) => {
+    const load = loadElsewhere(state, name, isolate, now);
+    return load === null
+      ? []
+      : [[name, { at: now - load.ageMs, counts: { [name]: load.running } }] as const];
+  });
+  return { state: { ...state, running: Object.fromEntries(sums) }, at: now };
+}
+
 /** The view on another clock, which shows `now`. */
 export function stateOf({ state, at }: BackendsView, now: number): BackendsState {
   const by = now - at;
-  const health = Object.entries(state.health).map(([name, each]) => {
-    const openUntil = each.openUntil === null ? null : each.openUntil + by;
-    return [name, { ...each, openUntil, closedAt: each.closedAt + by, at: each.at + by }] as const;
-  });
+  const health = Object.entries(state.health).flatMap(([name, each]) =>
+    isHealth(each) ? [[name, healthLater(each, by)] as const] : [],
+  );
   const running = Object.entries(state.running).map(
     ([name, each]) => [name, { ...each, at: each.at + by }] as const,
   );
@@ -189,32 +153,27 @@ export function stateOf({ state, at }: BackendsView, now: number): BackendsState
 /**
  * What is believed of one server. Measured times fade to the guess and blame to nothing while no outcome tells more, so
  * that a server that was slow or broke is tried again.
+ *
+ * @param tenant whose own failures count in full; null: nobody's do
  */
 export function believed(
   state: BackendsState,
   backend: string,
   prior: Prior,
   now: number,
+  tenant: string | null = null,
 ): Pick<Backend, "firstTokenSeconds" | "secondsPerToken" | "failureShare" | "breaker"> {
-  const measured = measurementsOf(state).beside(backend, prior);
-  const { firstTokenSeconds, secondsPerToken, failureShare } = measured;
+  const { firstTokenSeconds, secondsPerToken } = measurementsOf(state).beside(backend, prior);
   const health = state.health[backend];
   const age = health === undefined ? 0 : Math.max(0, now - health.at);
   const left = 2 ** (-age / MEASURED_HALF_LIFE_MS);
   return {
     firstTokenSeconds: faded(firstTokenSeconds, prior.firstTokenSeconds, left),
     secondsPerToken: faded(secondsPerToken, prior.secondsPerToken, left),
-    failureShare: failureShare * 2 ** (-age / BLAME_HALF_LIFE_MS),
+    failureShare: failureShareOf(health, tenant, now),
     breaker: breakerOf(health, now),
   };
 }
-
-const breakerOf = (health: Health | undefined, now: number): Backend["breaker"] =>
-  health === undefined || health.openUntil === null
-    ? "closed"
-    : now < health.openUntil
-      ? "open"
-      : "half-open";
 
 const faded = (measured: Spread | null, prior: number, left: number): Spread =>
   measured === null
@@ -225,7 +184,7 @@ const faded = (measured: Spread | null, prior: number, left: number): Spread =>
 export function loadElsewhere(
   state: BackendsState,
   backend: string,
-  isolate: string,
+  isolate: string | undefined,
   now: number,
 ): Load | null {
   let running = 0;
@@ -243,26 +202,54 @@ export function loadElsewhere(
 export const isUnused = ({ health, running }: BackendsState): boolean =>
   Object.keys(health).length === 0 && Object.keys(running).length === 0;
 
-/** What an older release stored is an empty list. */
+/** An older release stored an empty list, or knew health by other fields. */
 export const isBackendsState = (value: unknown): value is BackendsState =>
   typeof value === "object" &&
   value !== null &&
-  "health" in value &&
   "measured" in value &&
-  typeof value.measured === "string";
+  typeof value.measured === "string" &&
+  "health" in value &&
+  typeof value.health === "object" &&
+  Object.values(value.health ?? {}).every((each) => isHealth(each));
 
-function measurementsOf(state: BackendsState): Measurements {
+function readMeasurements({ measured }: BackendsState): Measurements {
   const measurements = new Measurements({ maxServers: MAX_BACKENDS });
-  measurements.restore(JSON.parse(state.measured));
+  measurements.restore(parsed(measured));
   return measurements;
 }
 
-/** How long answers are and how far expected times may be trusted. */
-export function forecastsOf({ forecasts }: BackendsState): Forecasts {
+function readForecasts({ forecasts = "[]" }: BackendsState): Forecasts {
   const known = new Forecasts({ maxServers: MAX_BACKENDS });
-  if (forecasts !== undefined) known.restore(JSON.parse(forecasts));
+  known.restore(parsed(forecasts));
   return known;
 }
+
+/** What is no JSON is nothing known: it is begun anew. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** A decision asks for each backend, and many decisions go by one state: its text is read once. */
+function readOnce<T>(read: (state: BackendsState) => T): (state: BackendsState) => T {
+  const known = new WeakMap<BackendsState, { readonly value: T }>();
+  return (state) => {
+    const found = known.get(state) ?? { value: read(state) };
+    known.set(state, found);
+    return found.value;
+  };
+}
+
+const measurementsOf: (state: BackendsState) => Pick<Measurements, "beside"> =
+  readOnce(readMeasurements);
+
+/** How long answers are and how far expected times may be trusted. */
+export const forecastsOf: (
+  state: BackendsState,
+) => Pick<Forecasts, "tokens" | "upperFactor" | "view"> = readOnce(readForecasts);
 
 /** What a person is shown of a server. */
 export interface BackendView {

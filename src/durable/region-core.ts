@@ -2,7 +2,7 @@
 // R2 and the clock come in, so that tests and the simulator run this very code.
 import { distanceKnots, withDistances } from "../policy/distance-quantiles.ts";
 import { admit, type Drops, recordsOf } from "./admission.ts";
-import { afterCalls, afterRunning, backendViews, isUnused } from "./backend-state.ts";
+import { afterCalls, afterRunning, backendViews, isUnused, viewFor } from "./backend-state.ts";
 import { CacheBook } from "./cache-book.ts";
 import { type EvictionSettings, Evictor, withDoomed } from "./evictor.ts";
 import { IndexQueue } from "./index-queue.ts";
@@ -126,16 +126,18 @@ export class RegionCore {
 
   /** Makes a report durable and answers with what an isolate must know. Never waits for anything. */
   report({ calls, running, ...report }: Report): ReportReply {
-    if (this.#ledger.has(report.batchId)) return this.#reply(report.freshCursor, true, 0);
+    const reply = (duplicate: boolean, dropped: number): ReportReply =>
+      this.#reply(report.freshCursor, duplicate, dropped, running?.isolate);
+    if (this.#ledger.has(report.batchId)) return reply(true, 0);
     this.#hear(calls ?? [], running);
     if (this.#reports++ % SIZE_CHECK_EVERY === 0) this.#measure();
     const before = recordsOf(report);
-    if (this.readOnly) return this.#reply(report.freshCursor, false, before);
+    if (this.readOnly) return reply(false, before);
     const { report: admitted, drops } = admit(report, this.#filled);
     this.#count(drops);
-    if (admitted === null) return this.#reply(report.freshCursor, false, before);
+    if (admitted === null) return reply(false, before);
     const appended = this.#append(admitted);
-    if (appended === null) return this.#reply(report.freshCursor, false, before);
+    if (appended === null) return reply(false, before);
     this.#count({ "too large": appended.tooLarge });
     for (const batch of appended.batches) {
       this.#queue.fresh.add(batch);
@@ -144,7 +146,7 @@ export class RegionCore {
       this.#countForRollout(batch);
     }
     const kept = appended.batches.reduce((sum, batch) => sum + recordsOf(batch.report), 0);
-    return this.#reply(report.freshCursor, false, before - kept);
+    return reply(false, before - kept);
   }
 
   sync(freshCursor: number): ReportReply {
@@ -379,7 +381,8 @@ export class RegionCore {
     }
   }
 
-  #reply(freshCursor: number, duplicate: boolean, dropped: number): ReportReply {
+  /** @param isolate whom it is told to, where it has said so */
+  #reply(freshCursor: number, duplicate: boolean, dropped: number, isolate?: string): ReportReply {
     const { epoch, killSwitches, rollout, backends, tombstones, distances } = this.state.value;
     const knots = distances && distanceKnots(distances);
     const now = this.#ports.now();
@@ -388,7 +391,7 @@ export class RegionCore {
       epoch,
       killSwitches,
       policy: servingOf(rollout, this.#ports.settings.rollout),
-      ...(!isUnused(backends) && { backends: { state: backends, at: now } }),
+      ...(!isUnused(backends) && { backends: viewFor(isolate, backends, now) }),
       ...this.#queue.fresh.after(freshCursor, this.#ledger.last, tombstones),
       tombstones: tombstones.filter(({ until }) => until > now).map(({ id }) => id),
       ...(distances && knots && { distances: { embedder: distances.embedder, knots } }),

@@ -1,6 +1,6 @@
 // A region object in memory: takes reports once, shows new rows as fresh until the index has them, and says what the
 // isolates must know. No storage, no alarms: time decides when the index shows a row.
-import { afterCalls, afterRunning, NO_BACKENDS } from "../../src/durable/backend-state.ts";
+import { afterCalls, afterRunning, NO_BACKENDS, viewFor } from "../../src/durable/backend-state.ts";
 import {
   type EntryInsert,
   type KillSwitches,
@@ -64,7 +64,7 @@ export class MemoryRegion implements RegionLink {
       if (report.running) this.#backends = afterRunning(this.#backends, report.running, now);
       for (const entry of report.inserts) this.insert(entry);
     }
-    return Promise.resolve(this.#reply(report.freshCursor, duplicate));
+    return Promise.resolve(this.#reply(report.freshCursor, duplicate, report.running?.isolate));
   }
 
   sync(freshCursor: number): Promise<ReportReply> {
@@ -94,7 +94,7 @@ export class MemoryRegion implements RegionLink {
     for (const { entry } of due) this.#options.index.upsert(entry);
   }
 
-  #reply(freshCursor: number, duplicate: boolean): ReportReply {
+  #reply(freshCursor: number, duplicate: boolean, isolate?: string): ReportReply {
     this.settleIndex();
     const fresh = this.#pending.filter(({ cursor }) => cursor > freshCursor).slice(0, 64);
     return {
@@ -103,7 +103,7 @@ export class MemoryRegion implements RegionLink {
       killSwitches: this.switches,
       policy: this.policy,
       ...(this.#backends !== NO_BACKENDS && {
-        backends: { state: this.#backends, at: this.#options.now() },
+        backends: viewFor(isolate, this.#backends, this.#options.now()),
       }),
       fresh: fresh.map(({ entry }) => entry),
       freshCursor: fresh.at(-1)?.cursor ?? freshCursor,

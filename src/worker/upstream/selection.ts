@@ -199,7 +199,7 @@ export class Selection {
     now: number,
   ): Backend {
     const limit = auto.tokensPerMinute;
-    const known = believed(state, id, auto, now);
+    const known = believed(state, id, auto, now, tenant);
     return {
       ...backend,
       ...known,

@@ -8,6 +8,7 @@ import {
   isBackendsState,
   loadElsewhere,
   stateOf,
+  viewFor,
 } from "../../../src/durable/backend-state.ts";
 
 const PRIOR = { firstTokenSeconds: 1, secondsPerToken: 0.1 };
@@ -21,9 +22,6 @@ const good: BackendCall = {
 };
 const failed = (tenant: string): BackendCall => ({ ...good, tenant, succeeded: false });
 const T = 1_000_000;
-/** The breaker of `a/m` some time after these failures, all of them at T. */
-const breakerAfter = (tenants: readonly string[], afterMs: number) =>
-  believed(afterCalls(NO_BACKENDS, tenants.map(failed), T), "a/m", PRIOR, T + afterMs).breaker;
 
 describe("what a region knows of a backend", () => {
   test("begins with the guess and becomes what was measured", () => {
@@ -58,7 +56,7 @@ describe("what a region knows of a backend", () => {
 
   test("a failure does not take the guess away", () => {
     const state = afterCalls(NO_BACKENDS, [failed("acme")], T);
-    expect(believed(state, "a/m", PRIOR, T)).toMatchObject({
+    expect(believed(state, "a/m", PRIOR, T, "acme")).toMatchObject({
       firstTokenSeconds: { mean: 1 },
       failureShare: 0.05,
     });
@@ -69,37 +67,7 @@ describe("what a region knows of a backend", () => {
     const slow = afterCalls(NO_BACKENDS, [...calls, failed("acme")], T);
     // Half of what 2.5 s differ from 1 s is left after ten minutes; half of the blame after one.
     expect(believed(slow, "a/m", PRIOR, T + 600_000).firstTokenSeconds?.mean).toBe(1.75);
-    expect(believed(slow, "a/m", PRIOR, T + 60_000).failureShare).toBe(0.025);
-  });
-
-  test("five failures in a row of two tenants open the breaker for 30 s, then a success closes it", () => {
-    const five = ["a", "a", "b", "a", "b"];
-    expect(breakerAfter(five.slice(1), 0)).toBe("closed");
-    expect(breakerAfter(five, 0)).toBe("open");
-    expect(breakerAfter(five, 29_999)).toBe("open");
-    expect(breakerAfter(five, 30_000)).toBe("half-open");
-    const open = afterCalls(NO_BACKENDS, five.map(failed), T);
-    const early = afterCalls(open, [good], T + 10_000);
-    expect(believed(early, "a/m", PRIOR, T + 10_000).breaker).toBe("open");
-    const probed = afterCalls(open, [good], T + 30_000);
-    expect(believed(probed, "a/m", PRIOR, T + 30_000).breaker).toBe("closed");
-    const again = afterCalls(open, [failed("a")], T + 30_000);
-    expect(believed(again, "a/m", PRIOR, T + 89_999).breaker).toBe("open");
-    expect(believed(again, "a/m", PRIOR, T + 90_000).breaker).toBe("half-open");
-  });
-
-  test("one tenant alone closes a backend to nobody", () => {
-    expect(
-      breakerAfter(
-        Array.from({ length: 50 }, () => "poison"),
-        0,
-      ),
-    ).toBe("closed");
-  });
-
-  test("a success in between begins the count anew", () => {
-    const calls = [failed("a"), failed("b"), failed("a"), failed("b"), good, failed("a")];
-    expect(believed(afterCalls(NO_BACKENDS, calls, T), "a/m", PRIOR, T).breaker).toBe("closed");
+    expect(believed(slow, "a/m", PRIOR, T + 60_000, "acme").failureShare).toBe(0.025);
   });
 
   test("other isolates' calls are its load, for half a minute, and an isolate's own are not", () => {
@@ -151,8 +119,45 @@ describe("what a region knows of a backend", () => {
     expect(loadElsewhere(crowd, "a/m", "me", T)?.running).toBe(256);
   });
 
-  test("an older release's empty list is no state", () => {
+  test("another release's list, or health by other fields, is no state, and what a region says of it is left out", () => {
     expect(isBackendsState([])).toBe(false);
     expect(isBackendsState(NO_BACKENDS)).toBe(true);
+    const state = afterCalls(NO_BACKENDS, [good], T);
+    expect(isBackendsState(JSON.parse(JSON.stringify(state)))).toBe(true);
+    const other = { ...state, health: { ...state.health, "b/m": { failures: 1, tenants: ["t"] } } };
+    expect(isBackendsState(other)).toBe(false);
+    const copy = stateOf({ state: other as unknown as typeof state, at: T }, T);
+    expect(Object.keys(copy.health)).toEqual(["a/m"]);
+  });
+
+  test.each(["", "{", "null", "3"])("begins anew where its text is broken: %j", (text) => {
+    const broken = { ...NO_BACKENDS, measured: text, forecasts: text };
+    expect(believed(broken, "a/m", PRIOR, T).firstTokenSeconds!.mean).toBe(1);
+    const calls = Array.from({ length: 20 }, () => good);
+    const state = afterCalls(broken, calls, T);
+    expect(believed(state, "a/m", PRIOR, T).firstTokenSeconds!.mean).toBe(0.5);
+  });
+
+  test("is told to an isolate with the calls of all others as one sum, however many they are", () => {
+    let state = NO_BACKENDS;
+    for (let i = 0; i < 200; i++) {
+      const counts = { "a/m": 1, ...(i < 3 && { "b/m": 2 }) };
+      state = afterRunning(state, { isolate: `i${i}`, counts }, T + i);
+    }
+    const { state: told } = viewFor("i0", state, T + 1_000);
+    for (const backend of ["a/m", "b/m"])
+      expect(loadElsewhere(told, backend, "i0", T + 1_000)).toEqual(
+        loadElsewhere(state, backend, "i0", T + 1_000),
+      );
+    // 199 others, the oldest word 999 ms old
+    expect(loadElsewhere(told, "a/m", "i0", T + 1_000)).toEqual({
+      running: 199,
+      waiting: 0,
+      ageMs: 999,
+    });
+    expect(JSON.stringify(told.running).length).toBeLessThan(200);
+    // Whoever does not say who it is hears of all.
+    const { state: all } = viewFor(undefined, state, T + 1_000);
+    expect(loadElsewhere(all, "a/m", "new", T + 1_000)?.running).toBe(200);
   });
 });
