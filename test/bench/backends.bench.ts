@@ -13,6 +13,18 @@ import {
 import { LONG_PHASES, SCALE } from "../support/troubled-workload.ts";
 import { atLeast, atMost, option, publish, runSeed, say } from "./result.ts";
 
+const COLUMNS = [
+  "",
+  "requests",
+  "% of deadlines met",
+  "calls a request",
+  "% whole",
+  "% broken",
+  "% errors",
+  "% of quality",
+  "USD a 1,000",
+];
+
 const seed = runSeed();
 const seeds = option("seeds", 3);
 const requestsPerSecond = option("rate", 12);
@@ -90,18 +102,6 @@ function report(): void {
     ],
   });
 }
-
-const COLUMNS = [
-  "",
-  "requests",
-  "% of deadlines met",
-  "calls a request",
-  "% whole",
-  "% broken",
-  "% errors",
-  "% of quality",
-  "USD a 1,000",
-];
 
 function rowOf(name: string, told: readonly Told[]): readonly (string | number)[] {
   const asked = told.filter(({ ask }) => !ask.isRefused);
