@@ -104,7 +104,9 @@ function parseModel(value: unknown, path: string): ModelConfig {
     "auto",
   ]);
   const id = text(f["id"], `${path}.id`);
-  const price = (key: string) => number(f[key] ?? 0, `${path}.${key}`, 0, 10_000);
+  // A model is chosen by its price, and a price that nobody wrote down would be the lowest.
+  const price = (key: string) =>
+    number(f["auto"] === undefined ? (f[key] ?? 0) : f[key], `${path}.${key}`, 0, 10_000);
   return {
     id,
     target: text(f["target"] ?? id, `${path}.target`),

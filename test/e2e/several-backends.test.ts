@@ -22,6 +22,7 @@ beforeAll(async () => {
       {
         id: name,
         target: TARGETS[name],
+        inputUsdPerMillionTokens: 0,
         outputUsdPerMillionTokens: PRICE[name],
         auto: { quality: QUALITY[name], firstTokenSeconds: 0.1, secondsPerToken: 0.001 },
       },

@@ -102,7 +102,18 @@ export function parseRouting(
   const maybe = (key: string, min: number, max: number): number | null =>
     f[key] === undefined ? null : number(f[key], `${path}.${key}`, min, max);
   const cost = oneOf(f["cost"] ?? "usd", `${path}.cost`, ["usd", "joules"] as const);
-  const silent = backendsOf(upstreams).find(({ auto }) => auto.joulesPerThousandTokens === null);
+  const backends = backendsOf(upstreams);
+  const twice = backends.find(({ id }, i) => backends.findIndex((other) => other.id === id) < i);
+  if (twice !== undefined) fail("VELO.upstreams", `has two backends called "${twice.id}"`);
+  if (
+    backends.length > 0 &&
+    upstreams.some(({ models }) => models.some(({ id }) => id === AUTO_MODEL))
+  )
+    fail(
+      "VELO.upstreams",
+      `must have no model called "${AUTO_MODEL}": it leaves the choice to velo`,
+    );
+  const silent = backends.find(({ auto }) => auto.joulesPerThousandTokens === null);
   if (cost === "joules" && silent !== undefined)
     fail(`${path}.cost`, `needs joulesPerThousandTokens of "${silent.id}"`);
   const asked = oneOf(f["rule"] ?? "quality-first", `${path}.rule`, RULES);

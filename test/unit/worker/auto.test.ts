@@ -8,7 +8,9 @@ const backend = (name: string, price: number, auto: Readonly<Record<string, unkn
   name,
   kind: "openai",
   baseUrl: "http://127.0.0.1:9/v1",
-  models: [{ id: `${name}-model`, outputUsdPerMillionTokens: price, auto }],
+  models: [
+    { id: `${name}-model`, inputUsdPerMillionTokens: 0, outputUsdPerMillionTokens: price, auto },
+  ],
 });
 const UPSTREAMS = [
   backend("good", 10, { quality: 0.9, firstTokenSeconds: 2, secondsPerToken: 0.01 }),

@@ -16,7 +16,9 @@ const UPSTREAMS = [
   name,
   kind: "openai",
   baseUrl: "http://127.0.0.1:9/v1",
-  models: [{ id: `${String(name)}-model`, outputUsdPerMillionTokens, auto }],
+  models: [
+    { id: `${String(name)}-model`, inputUsdPerMillionTokens: 0, outputUsdPerMillionTokens, auto },
+  ],
 }));
 const body = { model: "velo/auto" };
 const HURRY = { body, headers: { "x-velo-deadline-ms": "4000" } };

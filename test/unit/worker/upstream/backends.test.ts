@@ -2,22 +2,36 @@ import { describe, expect, test } from "vitest";
 import { parseConfig, routeModel } from "../../../../src/worker/config.ts";
 import { backendsOf } from "../../../../src/worker/upstream/backends.ts";
 
+const PRICES = { inputUsdPerMillionTokens: 1, outputUsdPerMillionTokens: 2 };
 const AUTO = { firstTokenSeconds: 0.4, secondsPerToken: 0.02 };
 const LOCAL = {
   name: "self",
   kind: "openai",
   baseUrl: "https://llm.example.com/v1",
-  models: [{ id: "small", auto: { ...AUTO, kind: "edge", slots: 4, maxConcurrent: 16 } }],
+  models: [
+    { id: "small", ...PRICES, auto: { ...AUTO, kind: "edge", slots: 4, maxConcurrent: 16 } },
+  ],
 };
 const EDGE = {
   name: "workers-ai",
   kind: "workers-ai",
-  models: [{ id: "@cf/x" }, { id: "@cf/y", outputUsdPerMillionTokens: 2, auto: AUTO }],
+  models: [{ id: "@cf/x" }, { id: "@cf/y", ...PRICES, auto: AUTO }],
 };
 const parse = (document: unknown, routing?: string) =>
   parseConfig(document, { environment: "production", routing });
 const withAuto = (auto: unknown) => ({
-  upstreams: [{ ...LOCAL, models: [{ id: "small", auto }] }],
+  upstreams: [{ ...LOCAL, models: [{ id: "small", ...PRICES, auto }] }],
+});
+/** Models of upstreams by their names, all of them backends. */
+const named = (models: Readonly<Record<string, readonly string[]>>) => ({
+  upstreams: Object.entries(models).map(([name, ids]) => ({
+    ...LOCAL,
+    name,
+    models: ids.map((id) => ({ id, ...PRICES, auto: AUTO })),
+  })),
+});
+const withoutPrice = (key: string) => ({
+  upstreams: [{ ...LOCAL, models: [{ id: "small", ...PRICES, [key]: undefined, auto: AUTO }] }],
 });
 
 describe("the backends of velo/auto", () => {
@@ -69,6 +83,17 @@ describe("the backends of velo/auto", () => {
     [withAuto({ ...AUTO, slots: 0 }), "models[0].auto.slots must be a number from 1"],
     [withAuto({ ...AUTO, kind: "fog" }), "models[0].auto.kind must be one of edge, cloud"],
     [withAuto(true), "models[0].auto must be an object"],
+    [
+      withoutPrice("inputUsdPerMillionTokens"),
+      "models[0].inputUsdPerMillionTokens must be a number",
+    ],
+    [
+      withoutPrice("outputUsdPerMillionTokens"),
+      "models[0].outputUsdPerMillionTokens must be a number",
+    ],
+    [named({ a: ["b/c"], "a/b": ["c"] }), 'VELO.upstreams has two backends called "a/b/c"'],
+    [named({ a: ["b", "b"] }), 'VELO.upstreams has two backends called "a/b"'],
+    [named({ a: ["b", "velo/auto"] }), 'VELO.upstreams must have no model called "velo/auto"'],
     [{ routing: { rule: "best" } }, "VELO.routing.rule must be one of quality-first"],
     [{ routing: { deadlineMs: 0 } }, "VELO.routing.deadlineMs must be a number from 1"],
     [{ routing: { maxCostUsd: -1 } }, "VELO.routing.maxCostUsd must be a number from 0"],

@@ -35,6 +35,7 @@ function setUp(
     models: [
       {
         id: "m",
+        inputUsdPerMillionTokens: 0,
         outputUsdPerMillionTokens: price,
         auto: { firstTokenSeconds: 1, secondsPerToken: 0.01, ...auto },
       },
