@@ -114,12 +114,22 @@ export function failureShareOf(
   now: number,
 ): number {
   if (health === undefined) return 0;
-  const shares = Object.values(health.blame);
-  const sum = shares.reduce((total, share) => total + share, 0);
-  const common = Math.min(sum, 2 * (sum - Math.max(0, ...shares)));
-  const own = tenant === null ? 0 : countOf(health.blame, tenant);
-  return Math.max(common, own) * 2 ** (-Math.max(0, now - health.at) / BLAME_HALF_LIFE_MS);
+  const { blame } = health;
+  const sum = sumOf(blame);
+  const common = Math.min(sum, 2 * (sum - Math.max(0, ...Object.values(blame))));
+  const own = tenant === null ? 0 : countOf(blame, tenant);
+  return Math.max(common, own) * leftOfBlame(health, now);
 }
+
+/** Share of recent calls that failed, whosever they were. */
+export const allFailures = (health: Health, now: number): number =>
+  sumOf(health.blame) * leftOfBlame(health, now);
+
+const sumOf = (counts: Counts): number =>
+  Object.values(counts).reduce((total, count) => total + count, 0);
+
+const leftOfBlame = ({ at }: Health, now: number): number =>
+  2 ** (-Math.max(0, now - at) / BLAME_HALF_LIFE_MS);
 
 export const breakerOf = (health: Health | undefined, now: number): Backend["breaker"] =>
   health === undefined || health.openUntil === null

@@ -6,6 +6,7 @@ import { type Backend, type Load, type Spread } from "../policy/routing/selector
 import {
   type Health,
   HEALTHY,
+  allFailures,
   breakerOf,
   failureShareOf,
   healthAfter,
@@ -262,11 +263,12 @@ export interface BackendView {
 /** Those that were heard of lately come last. */
 export function backendViews(state: BackendsState, now: number): readonly BackendView[] {
   const forecasts = forecastsOf(state);
-  const noGuess = { firstTokenSeconds: 0, secondsPerToken: 0 };
-  return Object.keys(state.health).map((backend) => {
-    const { breaker, failureShare } = believed(state, backend, noGuess, now);
-    return { backend, breaker, failureShare, forecast: forecasts.view(backend) };
-  });
+  return Object.entries(state.health).map(([backend, health]) => ({
+    backend,
+    breaker: breakerOf(health, now),
+    failureShare: allFailures(health, now),
+    forecast: forecasts.view(backend),
+  }));
 }
 
 const isName = (name: unknown): boolean =>

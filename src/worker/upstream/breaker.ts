@@ -47,11 +47,15 @@ export class CircuitBreaker {
 
   /** null: do not call. */
   enter(now: number): Permit | null {
-    if (!this.#isClosed) {
-      if (now < this.#openUntil || now - this.#lastProbeAt < this.#probeIntervalMs) return null;
-      this.#lastProbeAt = now;
-    }
+    if (!this.admits(now)) return null;
+    if (!this.#isClosed) this.#lastProbeAt = now;
     return { generation: this.#generation, at: now };
+  }
+
+  /** Whether `enter` would give a permit. */
+  admits(now: number): boolean {
+    if (this.#isClosed) return true;
+    return now >= this.#openUntil && now - this.#lastProbeAt >= this.#probeIntervalMs;
   }
 
   succeeded(permit: Permit, now: number): void {

@@ -4,7 +4,7 @@ import { GatewayError } from "../openai/errors.ts";
 import { type CircuitBreaker } from "./breaker.ts";
 import { type Wait, withDeadline } from "./deadline.ts";
 import { limitedBody } from "./limited-body.ts";
-import { type RetryBudget, delayBeforeRetry, isTransient, readRetryAfter } from "./retry.ts";
+import { type RetryBudget, delayBeforeRetry, readRetryAfter } from "./retry.ts";
 import {
   DEFAULT_TIMEOUTS,
   type UpstreamFetch,
@@ -113,8 +113,8 @@ export async function callUpstream(
   }
 }
 
-/** Answers of one upstream that another may do better on. */
-const WORTH_ANOTHER: ReadonlySet<number> = new Set([429, 500, 502, 503, 504, 529]);
+/** Answers of one upstream that another may do better on; what stands before it has codes of its own (520 to 530). */
+const isWorthAnother = (status: number): boolean => status === 429 || status >= 500;
 
 /**
  * Tries the targets in order until one answers, all within one deadline (the caller's, else the longest target's). If
@@ -138,7 +138,7 @@ export async function callFirstAvailable(
     try {
       const response = await callUpstream(target, { ...request, deadlineMs }, deps);
       refusal?.body?.cancel().catch(() => {});
-      if (!WORTH_ANOTHER.has(response.status)) return response;
+      if (!isWorthAnother(response.status)) return response;
       refusal = response;
     } catch (error) {
       if (!(error instanceof GatewayError && error.isRetryable)) {
@@ -248,7 +248,7 @@ async function attemptOnce(input: AttemptInput, deps: UpstreamDeps): Promise<Att
 }
 
 function isOutage(attempt: AttemptResult): boolean {
-  return !attempt.ok || isTransient(attempt.status) || attempt.status === 504;
+  return !attempt.ok || attempt.status >= 500;
 }
 
 function discard(attempt: AttemptResult): void {

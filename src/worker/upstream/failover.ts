@@ -31,11 +31,11 @@ export interface FailoverLimits {
   readonly next?: (tried: ReadonlySet<number>, leftMs: number) => number | null;
   /**
    * Milliseconds without a first byte after which the call at this place is left for another one, if the budget has room,
-   * because the deadline could not be met otherwise; null: it is waited for.
+   * because the deadline could not be met otherwise; null: it is waited for. The others to go to are all but `blocked`.
    */
   readonly patienceMs?: (
     place: number,
-    tried: ReadonlySet<number>,
+    blocked: ReadonlySet<number>,
     leftMs: number,
   ) => number | null;
 }
@@ -53,12 +53,12 @@ export interface CallFailure {
 const MAX_CALLS = 3;
 
 /**
- * Failures that another backend may not share. The caller named no model, so a key or a model that one backend refuses is
- * the configuration's fault and not the caller's.
+ * Refusals that another backend may not share. The caller named no model, so a key, an account without money or a model that
+ * one backend refuses is the configuration's fault and not the caller's.
  */
-const WORTH_ANOTHER: ReadonlySet<number> = new Set([
-  401, 403, 404, 408, 429, 500, 502, 503, 504, 529,
-]);
+const OWN_FAULT: ReadonlySet<number> = new Set([401, 402, 403, 404, 408, 429]);
+
+const isWorthAnother = (status: number): boolean => status >= 500 || OWN_FAULT.has(status);
 
 /**
  * The first answer of the plan and its place. Where none does better the last upstream's own error is the answer; without
@@ -76,6 +76,8 @@ export async function callInOrder(
   let called = 0;
   let isPaid = true;
   const tried = new Set<number>();
+  const blockedAt = (now: number): ReadonlySet<number> =>
+    new Set([...plan.keys()].filter((each) => tried.has(each) || !plan[each]!.breaker.admits(now)));
   if (plan.length > 1) budget.countRequest(deps.now());
   while (called < MAX_CALLS) {
     const now = deps.now();
@@ -86,8 +88,7 @@ export async function callInOrder(
     const planned = plan[place]!;
     const { target, request, breaker } = planned;
     // An open breaker costs no call; with nothing else to say its own error is told.
-    const isShut = breaker.retryInMs(now) > 0;
-    if (isShut && (called > 0 || tried.size < plan.length)) continue;
+    if (!breaker.admits(now) && (called > 0 || tried.size < plan.length)) continue;
     if (!isPaid && !budget.takeRetry(now)) break;
     isPaid = false;
     onBegin(place);
@@ -107,8 +108,9 @@ export async function callInOrder(
         {
           signal: request.signal,
           wait: deps.wait,
-          patienceMs: called < MAX_CALLS - 1 ? (patienceMs?.(place, tried, leftMs) ?? null) : null,
-          mayLeave: () => budget.takeRetry(deps.now()),
+          patienceMs:
+            called < MAX_CALLS - 1 ? (patienceMs?.(place, blockedAt(now), leftMs) ?? null) : null,
+          mayLeave: () => blockedAt(deps.now()).size < plan.length && budget.takeRetry(deps.now()),
         },
       );
       if (response === "left") {
@@ -119,7 +121,7 @@ export async function callInOrder(
         continue;
       }
       discard(refusal?.response);
-      if (!WORTH_ANOTHER.has(response.status)) return { response, place };
+      if (!isWorthAnother(response.status)) return { response, place };
       refusal = { response, place };
       called++;
       onFailure(place, failureOf(response, deps.now()));

@@ -103,7 +103,7 @@ export function delayBeforeRetry(
 }
 
 /** Failures of a moment: no response, or a server that says it could not. */
-export function isTransient(status: number | null): boolean {
+function isTransient(status: number | null): boolean {
   return status === null || status === 500 || status === 502 || status === 503;
 }
 

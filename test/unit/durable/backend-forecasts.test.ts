@@ -55,6 +55,12 @@ describe("what a region knows of answers to come", () => {
     expect(forecastsOf({ ...state, forecasts: "[[3]]" }).tokens("a/m", 0, 300)).toBe(300);
   });
 
+  test("is shown with the share of all calls that failed, also where they were one tenant's", () => {
+    const state = afterCalls(NO_BACKENDS, [call, { ...call, succeeded: false }], T);
+    expect(backendViews(state, T)[0]!.failureShare).toBe(0.05);
+    expect(backendViews(state, T + 60_000)[0]!.failureShare).toBe(0.025);
+  });
+
   test("is shown by the region's object", () => {
     const rig = newRig();
     rig.core.report(reportOf({ calls: [call] }));

@@ -69,7 +69,7 @@ const status = (code: number) =>
 const textOf = (body: ReadableStream<Uint8Array> | null) => new Response(body).text();
 
 describe("several backends for one request", () => {
-  test.each([401, 403, 404, 408, 500, 502, 503, 504])(
+  test.each([401, 402, 403, 404, 408, 500, 501, 502, 503, 504, 520, 522, 524, 529, 530])(
     "the next one is called once when the first answers %i",
     async (code) => {
       const { ask, calls, failures } = world({ a: status(code), b: ok() });
@@ -129,6 +129,31 @@ describe("several backends for one request", () => {
     await clock.advance(1_000);
     expect(await failed).toMatchObject({ status: 504 });
     expect(calls).toEqual(["a"]);
+  });
+
+  test("it is waited for where nobody else may be called, now or when it would be left", async () => {
+    const blocked: (readonly number[])[] = [];
+    const { ask, calls, clock, budget, breakers } = world({ a: "hang", b: ok(), c: ok() }, 60_000, {
+      patienceMs: (_place, shut) => {
+        blocked.push([...shut]);
+        return 100;
+      },
+    });
+    const shut = (name: string) => {
+      for (let i = 0; i < 5; i++)
+        breakers[name]!.failed(breakers[name]!.enter(clock.now())!, clock.now());
+    };
+    shut("b");
+    const failed = ask("abc", 1_000).catch((error: unknown) => error);
+    await clock.advance(50);
+    shut("c");
+    await clock.advance(950);
+    expect(await failed).toMatchObject({ status: 504 });
+    expect([calls, blocked]).toEqual([["a"], [[0, 1]]]);
+    // None of the five extra calls was taken.
+    let left = 0;
+    while (budget.takeRetry(clock.now())) left++;
+    expect(left).toBe(5);
   });
 
   test("at most three are called", async () => {
