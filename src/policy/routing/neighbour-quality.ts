@@ -13,18 +13,32 @@ interface Judged {
 export interface NeighbourOptions {
   /** Judged requests that vote on a server. */
   readonly neighbours?: number;
+  /**
+   * Votes that a server's mean over all judged requests is worth beside them, so that the few do not make a server look better
+   * than it is. Half of `neighbours` when left out: on public scores of nine models 20 beside 40 had the least error of 0 to 160.
+   */
+  readonly shrinkage?: number;
   /** Judged requests kept; the oldest makes room. */
   readonly capacity?: number;
 }
 
-/** Mean quality of the `neighbours` most similar judged requests of each server, weighted by their cosine. */
+/**
+ * Mean quality of the `neighbours` most similar judged requests of each server, weighted by their cosine, and drawn to the
+ * server's mean: (sum of weights x qualities + shrinkage x mean) / (sum of weights + shrinkage).
+ */
 export class NeighbourQuality {
   readonly #neighbours: number;
+  readonly #shrinkage: number;
   readonly #capacity: number;
   #judged = new Map<string, Judged>();
 
-  constructor({ neighbours = 10, capacity = 1_000 }: NeighbourOptions = {}) {
+  constructor({
+    neighbours = 10,
+    shrinkage = neighbours / 2,
+    capacity = 1_000,
+  }: NeighbourOptions = {}) {
     this.#neighbours = neighbours;
+    this.#shrinkage = shrinkage;
     this.#capacity = capacity;
   }
 
@@ -49,20 +63,30 @@ export class NeighbourQuality {
         qualities: judged.qualities,
       }))
       .toSorted((a, b) => b.cosine - a.cosine);
-    const votes = new Map<string, { votes: number; weight: number; sum: number }>();
+    const votes = new Map<
+      string,
+      { votes: number; weight: number; sum: number; all: number; total: number }
+    >();
     for (const { cosine, qualities } of nearest) {
       // Opposite directions say nothing; a little weight is left so that a mean is always defined.
       const weight = Math.max(1e-3, cosine);
       for (const [backend, quality] of qualities) {
-        const vote = votes.get(backend) ?? { votes: 0, weight: 0, sum: 0 };
+        const vote = votes.get(backend) ?? { votes: 0, weight: 0, sum: 0, all: 0, total: 0 };
         votes.set(backend, vote);
+        vote.all++;
+        vote.total += quality;
         if (vote.votes === this.#neighbours) continue;
         vote.votes++;
         vote.weight += weight;
         vote.sum += weight * quality;
       }
     }
-    return new Map([...votes].map(([backend, { sum, weight }]) => [backend, sum / weight]));
+    return new Map(
+      [...votes].map(([backend, { sum, weight, all, total }]) => [
+        backend,
+        (sum + (this.#shrinkage * total) / all) / (weight + this.#shrinkage),
+      ]),
+    );
   }
 
   /** Plain data. */
@@ -98,11 +122,13 @@ export interface NeighbourSelectorOptions extends NeighbourOptions, Constraints 
 export function neighbourQuality({
   qualityPerUsd = 0,
   neighbours,
+  shrinkage,
   capacity,
   ...constraints
 }: NeighbourSelectorOptions = {}): Selector {
   const memory = new NeighbourQuality({
     ...(neighbours !== undefined && { neighbours }),
+    ...(shrinkage !== undefined && { shrinkage }),
     ...(capacity !== undefined && { capacity }),
   });
   return selectorOf({

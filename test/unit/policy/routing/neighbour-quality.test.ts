@@ -13,7 +13,7 @@ const at = (degrees: number): Float32Array => {
 
 describe("the quality of neighbours", () => {
   it("is the mean of the nearest, weighted by cosine, for each server", () => {
-    const memory = new NeighbourQuality({ neighbours: 2 });
+    const memory = new NeighbourQuality({ neighbours: 2, shrinkage: 0 });
     memory.add("q1", at(0), "a", 1);
     memory.add("q1", at(0), "b", 0.2);
     memory.add("q2", at(60), "a", 0);
@@ -25,6 +25,21 @@ describe("the quality of neighbours", () => {
     expect(predicted.has("c")).toBe(false);
     // At 90 degrees: cosines 1 (0.5) and sin 60 (0)
     expect(memory.predict(at(90)).get("a")).toBeCloseTo(0.5 / (1 + Math.sin(Math.PI / 3)), 2);
+  });
+
+  it("is drawn to the server's mean, the more the fewer and the farther its neighbours", () => {
+    const drawn = (shrinkage: number, degrees: number) => {
+      const memory = new NeighbourQuality({ neighbours: 1, shrinkage });
+      memory.add("q1", at(0), "a", 1);
+      memory.add("q2", at(90), "a", 0.2);
+      memory.add("q3", at(120), "a", 0.3);
+      return memory.predict(at(degrees)).get("a")!;
+    };
+    // The mean of all three is 0.5: (1 x 1 + 1 x 0.5) / 2, and with a cosine of 0.5 (0.5 + 0.5) / 1.5 at 300 degrees
+    expect(drawn(1, 0)).toBeCloseTo(0.75, 12);
+    expect(drawn(1, 300)).toBeCloseTo(2 / 3, 2);
+    expect(drawn(1e9, 0)).toBeCloseTo(0.5, 6);
+    expect(drawn(0, 0)).toBe(1);
   });
 
   it("forgets the oldest request beyond its capacity", () => {
@@ -55,7 +70,7 @@ describe("the quality of neighbours", () => {
   });
 
   it("tells directions apart as well as the vectors themselves do", () => {
-    const memory = new NeighbourQuality({ neighbours: 1 });
+    const memory = new NeighbourQuality({ neighbours: 1, shrinkage: 0 });
     for (let degrees = 0; degrees < 90; degrees++)
       memory.add(`q${degrees}`, at(degrees), "a", degrees / 90);
     for (let degrees = 0; degrees < 90; degrees += 7)
@@ -78,7 +93,7 @@ describe("the quality of neighbours", () => {
 
 describe("the selector", () => {
   const taught = (qualityPerUsd = 0) => {
-    const selector = neighbourQuality({ neighbours: 1, qualityPerUsd });
+    const selector = neighbourQuality({ neighbours: 1, shrinkage: 0, qualityPerUsd });
     const judge = (requestId: string, degrees: number, id: string, quality: number) =>
       selector.observe(outcome({ requestId, backend: id, quality, embedding: at(degrees) }));
     judge("q1", 0, "a", 0.9);
