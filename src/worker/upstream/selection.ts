@@ -73,7 +73,7 @@ export class Selection {
   readonly #inFlight = new InFlight();
   readonly #backends: readonly BackendConfig[];
   readonly #selector: Selector;
-  readonly #standing = new Standing();
+  readonly #standing = new Standing((now) => this.budget.hasRoom(now));
   /** Tokens by backend and bucket of time. */
   readonly #tokens = new Map<string, Map<number, number>>();
   #isolate: string | null = null;

@@ -55,6 +55,63 @@ describe("how a backend stands with an isolate", () => {
     expect(standing.of("t", "a", "closed", T + ms).avoided).toBe(null);
   });
 
+  /** Asked and refused with 429 at this moment. */
+  function refused(standing: Standing, at: number): void {
+    standing.chosen("a", false, at);
+    standing.begin(`r${at}`, "t", "a", at + 60_000, at);
+    standing.end(`r${at}`, null, at);
+    standing.limited("a", null, at);
+  }
+  const isAvoided = (standing: Standing, now: number) =>
+    standing.of("t", "a", "closed", now).avoided === "rate-limited";
+
+  test("one that is full again and again is asked after 1, 2, 4 ... 60 s, and after a success at once", () => {
+    const standing = new Standing();
+    let now = T;
+    for (const seconds of [1, 2, 4, 8, 16, 32, 60, 60]) {
+      refused(standing, now);
+      // Calls beside it are refused too: that lengthens nothing.
+      for (let i = 0; i < 10; i++) standing.limited("a", null, now + i);
+      expect(isAvoided(standing, now + 1_000 * seconds - 1)).toBe(true);
+      now += 1_000 * seconds;
+      expect(isAvoided(standing, now)).toBe(false);
+    }
+    refused(standing, now);
+    standing.begin("probe", "t", "a", now + 99_000, now + 60_000);
+    standing.end("probe", true, now + 61_000);
+    refused(standing, now + 70_000);
+    expect(isAvoided(standing, now + 70_999)).toBe(true);
+    expect(isAvoided(standing, now + 71_000)).toBe(false);
+  });
+
+  test("a full one's later date counts; an answer that began before it was full proves nothing", () => {
+    const standing = new Standing();
+    standing.begin("long", "t", "a", T + 60_000, T - 1);
+    standing.limited("a", null, T);
+    standing.limited("a", 5_000, T + 500);
+    standing.end("long", true, T + 600);
+    expect(isAvoided(standing, T + 5_499)).toBe(true);
+    expect(isAvoided(standing, T + 5_500)).toBe(false);
+  });
+
+  test("after its rest a full one is asked once a second until it answers, and only while that may fail", () => {
+    let mayFail = true;
+    const standing = new Standing(() => mayFail);
+    standing.limited("a", null, T);
+    const back = T + 1_000;
+    mayFail = false;
+    expect(isAvoided(standing, back)).toBe(true);
+    mayFail = true;
+    expect(isAvoided(standing, back)).toBe(false);
+    standing.chosen("a", false, back);
+    standing.begin("probe", "t", "a", back + 60_000, back);
+    expect(isAvoided(standing, back + 999)).toBe(true);
+    expect(isAvoided(standing, back + 1_000)).toBe(false);
+    standing.end("probe", true, back + 1_001);
+    mayFail = false;
+    expect(isAvoided(standing, back + 1_002)).toBe(false);
+  });
+
   test("one that is late is avoided but for a probe now and then", () => {
     const standing = new Standing();
     for (const id of ["r1", "r2"]) standing.begin(id, "t", "a", T + 500, T);
