@@ -10,15 +10,16 @@ import { type StoredAnswer, vectorIdOf, writeAnswer } from "./lookup/entries.ts"
 import { type Scope } from "./lookup/fingerprint.ts";
 import { type Answer, AnswerCollector, type Verdict } from "./openai/answer.ts";
 import { textOf } from "./openai/chat.ts";
-import { errorEnvelope, GatewayError } from "./openai/errors.ts";
+import { errorEnvelope, GatewayError, withHeaders } from "./openai/errors.ts";
 import { type StreamEnd, passThrough } from "./openai/pass-through.ts";
 import { chunkWriter, renderCompletion } from "./openai/replay.ts";
 import { type ModelConnection, modelConnection } from "./model-connection.ts";
 import { type ModelReply } from "./ports.ts";
 import { type Keep, examineNearMiss, examineServed } from "./satisfaction/examine.ts";
-import { type FlightEvent, type Leader, beat, follow } from "./single-flight.ts";
-import { type RoutedCall, leftMs, routeCall } from "./upstream/auto.ts";
+import { type Flight, type FlightEvent, type Leader, beat, follow } from "./single-flight.ts";
+import { type RoutedCall, routeCall } from "./upstream/auto.ts";
 import { augment, estimateTokens } from "./upstream/notes.ts";
+import { isAuto, leftMs } from "./upstream/request-limits.ts";
 
 /** A store that hangs must not hold an answer's row back for ever. */
 const STORE_MS = 5_000;
@@ -27,6 +28,7 @@ const MAX_FOLLOWS = 3;
 
 export async function askModel(life: Life, notes: readonly StoredAnswer[]): Promise<Response> {
   const { ports, request } = life;
+  refuseTooLate(life);
   // Notes make the answer depend on more than the request.
   const key = notes.length > 0 ? null : flightKey(life);
   let leader: Leader | null = null;
@@ -34,29 +36,28 @@ export async function askModel(life: Life, notes: readonly StoredAnswer[]): Prom
     for (let joined = 0; joined < MAX_FOLLOWS; joined++) {
       const flight = ports.isolate.flights.running(key, ports.now());
       if (flight === null) break;
-      const response = await ride(
-        life,
-        follow(flight, ports.now, ports.wait, ports.config.deadlines.coalesceMs),
-      );
+      const response = await ride(life, flight);
       if (response !== null) return response;
       // Patience ended before the flight did: waiting once more would take as long again.
       if (ports.isolate.flights.running(key, ports.now()) === flight) break;
     }
-    // An answer that is not to be stored is not to be handed to others either.
-    if (life.eligibility.store && !life.controls.noStore) {
+    refuseTooLate(life);
+    if (mayLead(life)) {
       leader = ports.isolate.flights.lead(key, ports.now());
       ports.waitUntil(beat(leader.flight, ports.now, ports.wait));
     }
   }
   const connection = modelConnection(life, leader);
-  const deadlineMs = leftMs(life.limits.deadlineMs, life);
+  const deadlineMs = leftMs(life);
   let routed: RoutedCall | null = null;
   let reply: ModelReply;
   try {
+    const written = await outgoing(life, notes);
+    // From the choice to the call nothing is awaited: the next choice counts this call.
     routed = routeCall(life);
     reply = await ports.callModel({
       ...life.call,
-      ...(await outgoing(life, notes)),
+      ...written,
       signal: connection.signal,
       ...(deadlineMs !== null && { deadlineMs }),
       ...(routed && { plan: routed.plan }),
@@ -67,13 +68,34 @@ export async function askModel(life: Life, notes: readonly StoredAnswer[]): Prom
     if (life.record.routing) life.desk.add({ receipt: receiptOf(life.record) });
     leader?.failed();
     end(life, request.signal.aborted ? "client_abort" : "upstream_error", null, 0);
-    throw error;
+    throw withHeaders(error, decisionHeaders(life.record, ports.now()));
   }
   // An answer with notes, or of a stand-in model, is not what the next caller should get for a week.
   const isAsked = routed?.isShareable ?? reply.upstream === life.call.upstream.name;
   const shareable = notes.length === 0 && isAsked;
   connection.hasAnswered = true;
   return relay(life, reply, { leader, connection, shareable, routed });
+}
+
+/** A caller whose time is over pays for no call. */
+function refuseTooLate(life: Life): void {
+  const left = leftMs(life);
+  if (left === null || left > 0) return;
+  life.record.upstream = null;
+  life.desk.add({ receipt: receiptOf(life.record) });
+  end(life, "upstream_error", null, 0);
+  const error = new GatewayError(
+    "upstream_timeout",
+    "The deadline was over before a model was asked.",
+  );
+  throw withHeaders(error, decisionHeaders(life.record, life.ports.now()));
+}
+
+/** Whether others may be handed what this request gets. */
+function mayLead(life: Life): boolean {
+  const isStorable = life.eligibility.store && !life.controls.noStore;
+  // At a deadline or a price of its own it may be sent where nobody else would be.
+  return isStorable && !(isAuto(life) && life.limits.isOwn);
 }
 
 /** Requests that may share a call: equal in everything that shapes the answer, its length included. */
@@ -177,6 +199,7 @@ function relay(
     onChunk(chunk) {
       collector.push(chunk);
       if (leader !== null && collector.text.length > told) {
+        leader.flight.model = collector.model;
         leader.piece(collector.text.slice(told));
         told = collector.text.length;
       }
@@ -309,7 +332,8 @@ function end(
       now: ports.now(),
       tokensIn,
       tokensOut,
-      costUsd: costOf(record.chosen?.model ?? life.call.model, tokensIn, tokensOut),
+      costUsd:
+        record.lostUsd + costOf(record.chosen?.model ?? life.call.model, tokensIn, tokensOut),
       savedUsd: 0,
       parts: { firstByte: firstByteMs },
     }),
@@ -331,23 +355,26 @@ function end(
 }
 
 /** Serves a follower from the leader's flight; null when the leader failed before the follower had a byte. */
-async function ride(
-  life: Life,
-  events: AsyncGenerator<FlightEvent, void, void>,
-): Promise<Response | null> {
+async function ride(life: Life, flight: Flight): Promise<Response | null> {
   const { ports, record, request } = life;
+  // The deadline is the first byte's: of an answer in one piece that is when it is whole.
+  let endsAt = ports.now() + (leftMs(life) ?? Number.POSITIVE_INFINITY);
+  const { coalesceMs } = ports.config.deadlines;
+  const events = follow(flight, ports.now, ports.wait, coalesceMs, () => endsAt);
   const first = await events.next();
   if (first.done || first.value.type === "failed" || first.value.type === "timeout") return null;
+  if (request.chat.stream) endsAt = Number.POSITIVE_INFINITY;
   // Written down as a miss when it began to wait; not before it is certain to be none.
   const isServed = (): void => {
     record.result = "HIT-EXACT";
     record.reason = "coalesced";
+    record.upstream = null;
     life.desk.add({ receipt: receiptOf(record) });
   };
   const options = {
     id: `chatcmpl-${record.id}`,
     created: Math.floor(ports.now() / 1000),
-    model: request.chat.model,
+    model: (isAuto(life) && flight.model) || request.chat.model,
     includeUsage: request.chat.includeUsage,
   };
   if (!request.chat.stream) {
@@ -363,9 +390,11 @@ async function ride(
     end(life, "final", null, 0);
     const headers = new Headers(decisionHeaders(record, ports.now()));
     headers.set("content-type", "application/json");
-    return new Response(JSON.stringify(renderCompletion(answerOf(event.answer), options)), {
-      headers,
-    });
+    const model = isAuto(life) ? event.answer.model : options.model;
+    return new Response(
+      JSON.stringify(renderCompletion(answerOf(event.answer), { ...options, model })),
+      { headers },
+    );
   }
 
   isServed();

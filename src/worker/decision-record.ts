@@ -47,6 +47,8 @@ export interface DecisionRecord {
   /** What observe mode would have served. */
   would: CacheResult | null;
   upstream: string | null;
+  /** US dollars for calls that were given up. */
+  lostUsd: number;
   overheadMs: number;
   /** Whether its answer is compared with a second one; null where that is not possible or not wanted. */
   examination: Examination | null;
@@ -84,7 +86,7 @@ export function decisionHeaders(record: DecisionRecord, now: number): Record<str
   );
   if (record.routing) {
     headers["x-velo-backend"] = asciiHeader(record.routing.backend ?? "none");
-    headers["x-velo-routing"] = asciiHeader(routingHeader(record.routing));
+    headers["x-velo-routing"] = asciiHeader(routingHeader(record.routing), 1_024);
   }
   if (record.policy) headers["x-velo-policy"] = `${record.policy.name}@${record.policy.version}`;
   const row = record.decision?.selected;
@@ -106,7 +108,8 @@ function routingHeader(routing: RoutingNote): string {
 }
 
 /** Header values are bytes: a model's or a field's name may hold anything. */
-const asciiHeader = (value: string): string => value.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 128);
+const asciiHeader = (value: string, maxLength = 128): string =>
+  value.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, maxLength);
 
 /** @param price log10 of the price of time that is set; what was fed may be another (policy/routing/price-of-time.ts) */
 export function experienceOf(record: DecisionRecord, price: number): Experience | null {

@@ -29,9 +29,9 @@ import { type Asker, askerOf } from "./satisfaction/asked-again.ts";
 import { examineServed } from "./satisfaction/examine.ts";
 import { earlierWording, isRegenerate, noteAsk } from "./satisfaction/implicit.ts";
 import { planExamination } from "./satisfaction/plan.ts";
-import { type RequestLimits, limitsOf } from "./upstream/auto.ts";
 import { withDeadline } from "./upstream/deadline.ts";
 import { type Outlook, outlookOf } from "./upstream/outlook.ts";
+import { type RequestLimits, limitsOf } from "./upstream/request-limits.ts";
 
 /** What a policy may take at least, however little of the look-up's time is left. Milliseconds. */
 const POLICY_MS = 20;
@@ -209,6 +209,7 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
       served: null,
       would: null,
       upstream: null,
+      lostUsd: 0,
       overheadMs: 0,
       examination: null,
       notes: null,
@@ -407,9 +408,10 @@ async function byModel(
 ): Promise<Response> {
   life.record.result = result;
   life.record.reason = reason;
-  life.record.upstream = life.call.upstream.name;
+  const { onlyIfCached } = life.controls;
+  life.record.upstream = onlyIfCached ? null : life.call.upstream.name;
   settleDecision(life);
-  if (life.controls.onlyIfCached)
+  if (onlyIfCached)
     throw new GatewayError(
       "not_cached",
       "only-if-cached was asked for and the cache has no answer.",

@@ -86,6 +86,11 @@ export class AnswerCollector {
     else if (!isStream && type !== "application/json") this.#reason = "content_type";
   }
 
+  /** As the upstream names it; "" until it has. */
+  get model(): string {
+    return this.#model;
+  }
+
   /** The text of choice 0 so far. */
   get text(): string {
     return this.#text;

@@ -152,6 +152,7 @@ interface Fresh {
 async function askPlain(life: Life): Promise<Fresh> {
   const { ports, request } = life;
   const call = referenceCall(life);
+  if (call === null) return { answer: null, why: "model-other", costUsd: 0 };
   const { cache: _, stream: __, stream_options: ___, ...json } = request.body;
   const asked = await withDeadline(
     async (signal) =>

@@ -1,24 +1,15 @@
 // A request for `velo/auto` on its way: ranks the backends, watches the calls, and writes down which one answered, why, and
 // how it went.
+import { costOf } from "../decision-record.ts";
 import { type Life } from "../gateway.ts";
-import { textOf } from "../openai/chat.ts";
-import { GatewayError } from "../openai/errors.ts";
 import { type ModelReply, type RoutePlan } from "../ports.ts";
-import { AUTO_MODEL, type BackendConfig, type RoutingConfig, backendsOf } from "./backends.ts";
-import { estimateTokens } from "./notes.ts";
+import { type BackendConfig, type RoutingConfig } from "./backends.ts";
 import { type CallFailure } from "./failover.ts";
 import { nextPlace, patienceMs } from "./prospects.ts";
+import { answersOf, askOf, isAuto, isKeepable, leftMs } from "./request-limits.ts";
 import { costAt } from "./rules.ts";
 import { type Ask, type Ranking, refusalOf } from "./selection.ts";
 import { believed } from "../../durable/backend-state.ts";
-import { type TenantSettings } from "../../durable/tenant.ts";
-
-/** What the caller, or else its tenant, allows a request. */
-export interface RequestLimits {
-  /** From the request's arrival to the answer's end as far as it can be foreseen, and to its first byte in any case. */
-  readonly deadlineMs: number | null;
-  readonly maxCostUsd: number | null;
-}
 
 /** What a receipt says about the choice. */
 export interface RoutingNote {
@@ -62,58 +53,9 @@ interface BodyEnd {
   readonly firstByteMs: number;
 }
 
-export function limitsOf(headers: Headers, settings: TenantSettings): RequestLimits {
-  const asked = positive(headers, "x-velo-max-cost-usd");
-  const allowed = settings.maxCostUsd > 0 ? settings.maxCostUsd : null;
-  return {
-    deadlineMs: positive(headers, "x-velo-deadline-ms") ?? (settings.deadlineMs || null),
-    // A caller may spend less than its tenant allows, not more.
-    maxCostUsd: least(asked, allowed),
-  };
-}
-
-function positive(headers: Headers, name: string): number | null {
-  const value = headers.get(name);
-  if (value === null) return null;
-  const number = Number(value);
-  if (value.trim() !== "" && number > 0 && number < Infinity) return number;
-  throw new GatewayError("invalid_request", `The header ${name} must be a number above 0.`, {
-    param: name,
-  });
-}
-
-const least = (a: number | null, b: number | null): number | null =>
-  a === null ? b : b === null ? a : Math.min(a, b);
-
-/** Milliseconds that are left until the first byte must be there; null: no deadline. */
-export const leftMs = (
-  deadlineMs: number | null,
-  { request, ports }: Pick<Life, "request" | "ports">,
-): number | null =>
-  deadlineMs === null ? null : Math.max(1, deadlineMs - (ports.now() - request.receivedAt));
-
-/** What a selection is to know of the request at this moment. */
-export function askOf({ request, ports, limits, record }: Life, draw: number): Ask {
-  const { routing } = ports.config;
-  const deadlineMs = leftMs(limits.deadlineMs ?? routing.deadlineMs, { request, ports });
-  return {
-    id: record.id,
-    tenant: record.tenant.id,
-    stream: request.chat.stream,
-    promptTokens: estimateTokens(request.chat.messages.map(textOf).join("\n")),
-    maxTokens: request.chat.maxTokens,
-    deadlineSeconds: deadlineMs === null ? null : deadlineMs / 1000,
-    budgetUsd: least(limits.maxCostUsd, routing.maxCostUsd),
-    draw,
-  };
-}
-
 /** null: the caller has named its model. Throws where no backend may be called. */
 export function routeCall(life: Life): RoutedCall | null {
-  const { request, ports } = life;
-  if (request.chat.model !== AUTO_MODEL) return null;
-  if (backendsOf(ports.config.upstreams).length === 0) return null;
-  return new WatchedCall(life);
+  return isAuto(life) ? new WatchedCall(life) : null;
 }
 
 class WatchedCall implements RoutedCall {
@@ -122,20 +64,17 @@ class WatchedCall implements RoutedCall {
   readonly #routing: RoutingConfig;
   readonly #ask: Ask;
   readonly #ranking: Ranking;
-  readonly #all: readonly BackendConfig[];
   readonly #decidedAt: number;
   readonly #tried: { readonly backend: string; readonly why: string }[] = [];
   #place = 0;
   #begunAt: number;
 
   constructor(life: Life) {
-    const { ports, desk, limits } = life;
+    const { ports, desk } = life;
     const { routing } = ports.config;
     const selection = this.#selectionOf(life);
     const now = ports.now();
-    const deadlineMs = leftMs(limits.deadlineMs ?? routing.deadlineMs, life);
     this.#life = life;
-    this.#all = backendsOf(ports.config.upstreams);
     this.#routing = routing;
     this.#decidedAt = now;
     this.#begunAt = now;
@@ -147,7 +86,7 @@ class WatchedCall implements RoutedCall {
     this.plan = {
       order: this.#ranking.order,
       budget: selection.budget,
-      deadlineMs,
+      deadlineMs: leftMs(life),
       onBegin: (place) => this.#begin(place),
       onFailure: (place, failure) => this.#failed(place, failure),
       next: (tried, left) => nextPlace(this.#ranking.prospects, tried, left),
@@ -155,12 +94,8 @@ class WatchedCall implements RoutedCall {
     };
   }
 
-  /** A caller's deadline or price, or a failure, may have left a worse one: that is not what others should get for a week. */
   get isShareable(): boolean {
-    const { rule, qualityTolerance } = this.#routing;
-    const best = Math.max(-1, ...this.#all.map(({ auto }) => auto.quality ?? -1));
-    if (rule !== "quality-first" || best < 0) return true;
-    return (this.#backend.auto.quality ?? -1) >= best - qualityTolerance;
+    return isKeepable(this.#life, this.#backend);
   }
 
   answered(reply: ModelReply | null): void {
@@ -216,6 +151,9 @@ class WatchedCall implements RoutedCall {
   #failed(place: number, { why, isBlamed, rateLimit }: CallFailure): void {
     this.#place = place;
     this.#tried.push({ backend: this.#backend.id, why });
+    // Nobody says what became of it; the prompt at least was read.
+    if (why === "slow" || why === "upstream_timeout")
+      this.#life.record.lostUsd += costOf(this.#backend.model, this.#ask.promptTokens, 0);
     const selection = this.#selectionOf(this.#life);
     const now = this.#life.ports.now();
     selection.end(this.#ask.id, isBlamed ? false : null, now);
@@ -234,13 +172,23 @@ class WatchedCall implements RoutedCall {
     const { ports, desk, record } = this.#life;
     const now = ports.now();
     const backend = this.#backend;
-    const call = { backend: backend.id, succeeded, seconds, firstTokenSeconds, outputTokens };
+    // Several answers are written side by side: each is so long, and takes so long.
+    const tokens = outputTokens / answersOf(this.#life);
+    const call = {
+      backend: backend.id,
+      succeeded,
+      seconds,
+      firstTokenSeconds,
+      outputTokens: tokens,
+    };
     const arrival = {
       expected: this.#ranking.expected[this.#place]!,
-      isCut: outputTokens >= (this.#ask.maxTokens ?? Infinity),
+      isCut: tokens >= (this.#ask.maxTokens ?? Infinity),
       seconds: (now - this.#begunAt) / 1000,
     };
-    desk.hear({ ...call, tenant: record.tenant.id, ...(succeeded && { arrival }) }, now);
+    // Of a tool call without usage nobody knows how long it was.
+    const isMeasured = succeeded && tokens > 0;
+    desk.hear({ ...call, tenant: record.tenant.id, ...(isMeasured && { arrival }) }, now);
     this.#selectionOf(this.#life).observe({
       ...call,
       requestId: this.#ask.id,
@@ -267,7 +215,7 @@ class WatchedCall implements RoutedCall {
       predictedSeconds: finite(choice.predictedSeconds),
       upperSeconds: finite(choice.upperSeconds),
       predictedTokens: expected[this.#place]?.tokens ?? null,
-      predictedUsd: finite(choice.predictedUsd),
+      predictedUsd: finite(choice.predictedUsd * answersOf(this.#life)),
       feasible: choice.feasible,
       reasons: choice.reasons,
       snapshotAgeMs,

@@ -2,8 +2,8 @@
 // cache is weighed against the backend that would answer this very request, not against a fixed one.
 import { type Life } from "../gateway.ts";
 import { type ModelCall } from "../ports.ts";
-import { askOf } from "./auto.ts";
-import { AUTO_MODEL, type BackendConfig } from "./backends.ts";
+import { type BackendConfig } from "./backends.ts";
+import { askOf, isAuto, isKeepable, usualBudgetOf } from "./request-limits.ts";
 import { type Ask } from "./selection.ts";
 
 export interface Outlook {
@@ -17,24 +17,25 @@ export interface Outlook {
 
 /** null: the caller has named its model, or no backend may be called. Decides nothing. */
 export function outlookOf(life: Life): Outlook | null {
-  if (life.request.chat.model !== AUTO_MODEL) return null;
+  if (!isAuto(life)) return null;
   const draw = life.ports.random();
   return foreseen(life, askOf(life, draw));
 }
 
 /**
- * The call by which a stored answer is judged: to the backend that a caller without deadline and price would get, since it is
- * those whom the answer is kept for.
+ * The call by which a stored answer is judged: to the backend that a caller without deadline and price of its own gets, since it is
+ * those whom the answer is kept for. null: there is none, or none now whose answer would be kept.
  */
-export function referenceCall(life: Life): ModelCall {
+export function referenceCall(life: Life): ModelCall | null {
   const { call, outlook } = life;
-  if (outlook === null) return call;
+  if (!isAuto(life)) return call;
   const unhurried = foreseen(life, {
-    ...askOf(life, outlook.draw),
+    ...askOf(life, outlook?.draw ?? life.ports.random()),
     deadlineSeconds: null,
-    budgetUsd: null,
+    budgetUsd: usualBudgetOf(life),
   });
-  const { upstream, model } = (unhurried ?? outlook).backend;
+  if (unhurried === null || !isKeepable(life, unhurried.backend)) return null;
+  const { upstream, model } = unhurried.backend;
   return { ...call, upstream, model };
 }
 

@@ -25,8 +25,9 @@ const withAuto = (auto: unknown) => ({
 /** Models of upstreams by their names, all of them backends. */
 const named = (models: Readonly<Record<string, readonly string[]>>) => ({
   upstreams: Object.entries(models).map(([name, ids]) => ({
-    ...LOCAL,
     name,
+    kind: "openai",
+    baseUrl: LOCAL.baseUrl,
     models: ids.map((id) => ({ id, ...PRICES, auto: AUTO })),
   })),
 });
