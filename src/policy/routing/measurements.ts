@@ -9,9 +9,21 @@ interface Moments {
   readonly weight: number;
 }
 
+/**
+ * Seconds per token as the share of two running means, seconds over tokens, so that what disturbs an answer of a few words
+ * weighs as little as it lasts.
+ */
+interface Pace {
+  readonly seconds: number;
+  readonly tokens: number;
+  /** Mean square of what answers took beyond tokens times pace, seconds^2. */
+  readonly variance: number;
+  readonly weight: number;
+}
+
 interface Measured {
   readonly firstToken: Moments | null;
-  readonly perToken: Moments | null;
+  readonly perToken: Pace | null;
   readonly failureShare: number;
 }
 
@@ -32,18 +44,10 @@ const MOST_SECONDS = 1e6;
 
 /** Bounded: the server not heard of for longest is forgotten. */
 export class Measurements {
-  readonly #priors: Readonly<Record<string, Prior>>;
   readonly #maxServers: number;
   #servers = new Map<string, Measured>();
 
-  constructor({
-    priors = {},
-    maxServers = 1_000,
-  }: {
-    readonly priors?: Readonly<Record<string, Prior>>;
-    readonly maxServers?: number;
-  } = {}) {
-    this.#priors = priors;
+  constructor({ maxServers = 1_000 }: { readonly maxServers?: number } = {}) {
     this.#maxServers = maxServers;
   }
 
@@ -51,36 +55,36 @@ export class Measurements {
   observe({ backend, succeeded, seconds, firstTokenSeconds, outputTokens }: Outcome): void {
     const before = this.#measured(backend);
     // A failure is often quick; its times say nothing of how fast answers are.
-    const perToken = succeeded ? (seconds - (firstTokenSeconds ?? 0)) / outputTokens : null;
+    const decoding = succeeded ? seconds - (firstTokenSeconds ?? 0) : null;
     this.#servers.delete(backend);
     this.#servers.set(backend, {
       firstToken: after(before.firstToken, succeeded ? firstTokenSeconds : null),
-      perToken: after(before.perToken, perToken),
+      perToken: paceAfter(before.perToken, decoding, outputTokens),
       failureShare: before.failureShare + LEAST_STEP * (Number(!succeeded) - before.failureShare),
     });
     if (this.#servers.size > this.#maxServers)
       this.#servers.delete(this.#servers.keys().next().value!);
   }
 
-  /** The measured fields of a server, null where neither an outcome nor a prior tells. */
+  /** The measured fields of a server, null where no outcome tells. */
   of(backend: string): MeasuredFields {
     const { firstToken, perToken, failureShare } = this.#measured(backend);
     return {
       firstTokenSeconds: firstToken && spreadOf(firstToken),
-      secondsPerToken: perToken && spreadOf(perToken),
+      secondsPerToken: perToken && spreadOf(momentsOf(perToken)),
       failureShare,
     };
   }
 
   /**
-   * The same where the constructor knew no guess: this one is believed before the first outcome, and until there are twenty
-   * it counts like up to two that may well be wrong by half.
+   * The same beside a guess: it is believed before the first outcome, and until there are twenty it counts like up to two that
+   * may well be wrong by half.
    */
   beside(backend: string, prior: Prior): MeasuredFields {
     const { firstToken, perToken, failureShare } = this.#measured(backend);
     return {
       firstTokenSeconds: mixed(firstToken, prior.firstTokenSeconds),
-      secondsPerToken: mixed(perToken, prior.secondsPerToken),
+      secondsPerToken: mixed(perToken && momentsOf(perToken), prior.secondsPerToken),
       failureShare,
     };
   }
@@ -99,18 +103,9 @@ export class Measurements {
   }
 
   #measured(backend: string): Measured {
-    const known = this.#servers.get(backend);
-    if (known !== undefined) return known;
-    const prior = Object.hasOwn(this.#priors, backend) ? this.#priors[backend]! : null;
-    return {
-      firstToken: prior && guess(prior.firstTokenSeconds),
-      perToken: prior && guess(prior.secondsPerToken),
-      failureShare: 0,
-    };
+    return this.#servers.get(backend) ?? { firstToken: null, perToken: null, failureShare: 0 };
   }
 }
-
-const guess = (mean: number): Moments => ({ mean, variance: 0, weight: PRIOR_WEIGHT });
 
 /** step = max(0.05, 1 / (n + 1)); mean += step d; variance = (1 - step)(variance + step d^2). Nonsense changes nothing. */
 function after(before: Moments | null, value: number | null): Moments | null {
@@ -124,6 +119,34 @@ function after(before: Moments | null, value: number | null): Moments | null {
     weight: Math.min(1 / LEAST_STEP, before.weight + 1),
   };
 }
+
+/**
+ * With the same step: seconds += step (s - seconds), tokens += step (t - tokens), pace = seconds / tokens,
+ * variance = (1 - step) variance + step (s - t pace)^2 / (1 - step), which for answers of one length is the variance above.
+ * Nonsense changes nothing.
+ */
+function paceAfter(before: Pace | null, value: number | null, length: number): Pace | null {
+  if (!isQuantity(value) || value > MOST_SECONDS || !isQuantity(length) || length === 0)
+    return before;
+  if (before === null) return { seconds: value, tokens: length, variance: 0, weight: 1 };
+  const step = Math.max(LEAST_STEP, 1 / (before.weight + 1));
+  const seconds = before.seconds + step * (value - before.seconds);
+  const tokens = before.tokens + step * (length - before.tokens);
+  const beyond = value - (length * seconds) / tokens;
+  return {
+    seconds,
+    tokens,
+    variance: (1 - step) * before.variance + (step * beyond ** 2) / (1 - step),
+    weight: Math.min(1 / LEAST_STEP, before.weight + 1),
+  };
+}
+
+/** Of one token, in answers as long as they are. */
+const momentsOf = ({ seconds, tokens, variance, weight }: Pace): Moments => ({
+  mean: seconds / tokens,
+  variance: variance / tokens ** 2,
+  weight,
+});
 
 /** Of what an operator believes, in shares of it. */
 export const GUESS_DEVIATION = 0.5;
@@ -154,8 +177,17 @@ const isMoments = (value: unknown): value is Moments | null =>
     isQuantity(value["variance"]) &&
     isQuantity(value["weight"]));
 
+const isPace = (value: unknown): value is Pace | null =>
+  value === null ||
+  (isRecord(value) &&
+    isQuantity(value["seconds"]) &&
+    isQuantity(value["tokens"]) &&
+    value["tokens"] > 0 &&
+    isQuantity(value["variance"]) &&
+    isQuantity(value["weight"]));
+
 const isMeasured = (value: unknown): value is Measured =>
   isRecord(value) &&
   isMoments(value["firstToken"]) &&
-  isMoments(value["perToken"]) &&
+  isPace(value["perToken"]) &&
   isQuantity(value["failureShare"]);

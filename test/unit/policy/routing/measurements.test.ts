@@ -10,7 +10,7 @@ describe("measurements", () => {
     const measured = new Measurements();
     measured.observe(call(1.5, 0.5));
     measured.observe(call(3.7, 0.7));
-    // First token 0.5 and 0.7; per token (1.5 - 0.5) / 100 and (3.7 - 0.7) / 100
+    // First token 0.5 and 0.7; 1 s and 3 s for 100 tokens each, which 1 s for 100 missed by 2 s: sqrt(2^2 / 4) / 100
     expect(measured.of("a")).toEqual({
       firstTokenSeconds: { mean: expect.closeTo(0.6, 12), deviation: expect.closeTo(0.1, 12) },
       secondsPerToken: { mean: expect.closeTo(0.02, 12), deviation: expect.closeTo(0.01, 12) },
@@ -18,14 +18,32 @@ describe("measurements", () => {
     });
   });
 
-  it("know nothing of a server nobody called, or what they were told", () => {
-    const priors = { a: { firstTokenSeconds: 0.8, secondsPerToken: 0.02 } };
-    const measured = new Measurements({ priors });
-    expect(measured.of("b")).toMatchObject({ firstTokenSeconds: null, secondsPerToken: null });
-    expect(measured.of("a").firstTokenSeconds).toEqual({ mean: 0.8, deviation: 0 });
-    // The guess counts like two calls: (2 x 0.8 + 0.5) / 3
+  it("know nothing of a server nobody called but the guess, which counts less and less", () => {
+    const prior = { firstTokenSeconds: 0.8, secondsPerToken: 0.02 };
+    const measured = new Measurements();
+    expect(measured.of("a")).toMatchObject({ firstTokenSeconds: null, secondsPerToken: null });
+    expect(measured.beside("a", prior).firstTokenSeconds).toEqual({ mean: 0.8, deviation: 0 });
+    // Like two calls less a tenth: (1.9 x 0.8 + 0.5) / 2.9; per token (1.9 x 0.02 + 0.01) / 2.9
     measured.observe(call(1.5));
-    expect(measured.of("a").firstTokenSeconds!.mean).toBeCloseTo(0.7, 12);
+    const { firstTokenSeconds, secondsPerToken } = measured.beside("a", prior);
+    expect(firstTokenSeconds!.mean).toBeCloseTo(2.02 / 2.9, 12);
+    expect(secondsPerToken!.mean).toBeCloseTo(0.048 / 2.9, 12);
+    for (let i = 0; i < 19; i++) measured.observe(call(1.5));
+    expect(measured.beside("a", prior).firstTokenSeconds!.mean).toBeCloseTo(0.5, 12);
+  });
+
+  it("weigh answers by their length: those of a word do not hide how long the others take", () => {
+    const measured = new Measurements();
+    // What is deducted for the first token is 0.3 s too little: 1 token of 0.012 s seems to take 0.312 s.
+    for (let i = 0; i < 20; i++) {
+      const tokens = i % 2 === 0 ? 1 : 400;
+      const seconds = 0.3 + 0.012 * tokens;
+      measured.observe(outcome({ seconds, firstTokenSeconds: null, outputTokens: tokens }));
+    }
+    // Mean (0.312 + 5.1) / (1 + 400) of a token, and both 0.3 s off at most where answers have 200 tokens
+    const { mean, deviation } = measured.of("a").secondsPerToken!;
+    expect(mean).toBeCloseTo(5.412 / 401, 4);
+    expect(deviation).toBeLessThan(0.3 / 150);
   });
 
   it("follow a server that changes its speed", () => {
