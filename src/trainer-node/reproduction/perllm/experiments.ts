@@ -4,6 +4,7 @@ import { ALGORITHM_NAMES, type AlgorithmName } from "./algorithms.ts";
 import { type Where } from "./figures.ts";
 import {
   EDGE_MODEL_NAMES,
+  FADE_SECONDS,
   LOADS,
   NETWORK_NAMES,
   PAPER_WORLD,
@@ -12,7 +13,7 @@ import {
   type WorldSettings,
   worldWith,
 } from "./settings.ts";
-import { CHANGED_WORLDS, gridWorlds } from "./worlds.ts";
+import { CHANGED_WORLDS, DRIFTS, gridWorlds } from "./worlds.ts";
 
 /** The proxies and what they stand for, in the paper's world. */
 export interface SpecifiedParams {
@@ -51,6 +52,8 @@ const DRIFTING = [
   "PerLLM-no-bandit",
 ] as const;
 
+export const FADING = ["PerLLM", "PerLLM-retry", "LPC-measured"] as const;
+
 const slug = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9.]+/g, "-");
 
 /** Without the seed. */
@@ -59,9 +62,11 @@ function experimentOf({
   network = "stable",
   users = PAPER_WORLD.users,
   drift,
+  isFading = false,
   isSpecified = false,
 }: Where): string {
   if (isSpecified) return "specified";
+  if (drift !== undefined && isFading) return `fading-${slug(drift)}`;
   if (drift !== undefined) return `drift-${slug(drift)}`;
   if (users !== PAPER_WORLD.users) return `load-${network}-${users}`;
   return `headline-${slug(model)}-${network}`;
@@ -88,6 +93,12 @@ export function perllmJobs(scale: Scale): readonly Job[] {
       run({ drift }, seed, {
         world: { ...PAPER_WORLD, requests, ...change },
         algorithms: DRIFTING,
+      });
+  for (const seed of scale.driftSeeds)
+    for (const [drift, change] of Object.entries(DRIFTS))
+      run({ drift, isFading: true }, seed, {
+        world: { ...PAPER_WORLD, requests, ...change, fadeSeconds: FADE_SECONDS },
+        algorithms: FADING,
       });
   for (const seed of scale.sweepSeeds) {
     for (const network of NETWORK_NAMES)

@@ -54,6 +54,8 @@ export interface Where {
   readonly network?: Network;
   readonly users?: number;
   readonly drift?: string;
+  /** With measurements that fade, in a world with a drift. */
+  readonly isFading?: boolean;
   /** With the rivals as their authors specify them, trained where they learn. */
   readonly isSpecified?: boolean;
 }

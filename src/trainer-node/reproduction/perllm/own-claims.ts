@@ -1,5 +1,5 @@
 // Claims of our own, on what the paper leaves open. Those on the drifting worlds after the first two, on the order in slots and
-// on rivals as they are specified came later than the published ones; all of them before the figures that they judge.
+// on rivals as they are specified came later than the published ones; all of them before the figures that they judge, and O16 after those of O5 had been seen.
 import { around, type Claim, greater, less, SUCCESS_BAND } from "./claim.ts";
 import { type Figures, type SeedView, type Where } from "./figures.ts";
 import { PERLLM_NAME, PUBLISHED_SUCCESS, type Rival } from "./published.ts";
@@ -132,6 +132,13 @@ export const OWN_CLAIMS: readonly Claim[] = [
     "O15",
     'World "hidden-wait": PerLLM satisfies more deadlines than least predicted completion that adds how wrong it was lately',
     (seed) => lead(seed, PERLLM_NAME, "LPC-corrected", { drift: "hidden-wait" }),
+  ),
+  ...DRIFT_NAMES.map((drift) =>
+    onDeadlines(
+      `O16 ${drift}`,
+      `World "${drift}", measurements fade: PerLLM satisfies more deadlines than least predicted completion that measures as it does (asked after O5 was seen)`,
+      (seed) => lead(seed, PERLLM_NAME, "LPC-measured", { drift, isFading: true }),
+    ),
   ),
   ...ORDERED_LOADS.map((users) =>
     onDeadlines(

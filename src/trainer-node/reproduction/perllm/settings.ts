@@ -45,6 +45,11 @@ export interface WorldSettings {
    * what it sent and got answered since. One and 0: everything is known at once.
    */
   readonly gateways: { readonly count: number; readonly ageSeconds: number };
+  /**
+   * What was measured of a server's inference goes back by half in so many seconds without an answer to what is told, so that
+   * it is tried again; it never does when left out.
+   */
+  readonly fadeSeconds?: number;
   /** While a request is sent (both ways), and while it waits anywhere. */
   readonly watts: { readonly transmit: number; readonly wait: number };
 }
@@ -157,6 +162,8 @@ export const CLASS_EDGES = { deadline: [3, 4, 5], prompt: [350, 550] } as const;
 export const SLOT_SECONDS = 0.1;
 /** The product's CS-UCB tries again what it has not tried for long: a count is taken for at least this. */
 export const RETRY_COUNT = 0.1;
+/** Half-life of measurements in the worlds that were added when the others' figures had been seen: the period of THROTTLED. */
+export const FADE_SECONDS = 30;
 /** Weight of the newest measurement in what schedulers that measure know of inference times and link rates. */
 export const PREDICTOR_WEIGHT = 0.1;
 

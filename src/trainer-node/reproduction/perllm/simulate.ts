@@ -47,6 +47,7 @@ interface Book {
   waiting: number;
   running: number;
   measured: Speed;
+  answeredAt: number;
   secondsByClass: readonly number[];
   lateSeconds: number;
   readonly told: Speed;
@@ -83,7 +84,7 @@ export function simulate({ world, seed, player, onAnswered }: SimulateOptions): 
   const send = (asked: Asked, index: number, now: number) => {
     const server = servers[index]!;
     meter.sent(regretOf(asked.request, asked.at, servers, index, now));
-    const view = viewOf(server, books[index]!, now);
+    const view = viewOf(server, books[index]!, now, world);
     const predictedSeconds = totalOf(expected(view, asked.request, "measured"));
     const way = server.plan(asked.request, now);
     server.take(way);
@@ -111,7 +112,8 @@ export function simulate({ world, seed, player, onAnswered }: SimulateOptions): 
     else send(asked, server, now);
   };
 
-  const viewsAt = (now: number) => servers.map((server, i) => viewOf(server, books[i]!, now));
+  const viewsAt = (now: number) =>
+    servers.map((server, i) => viewOf(server, books[i]!, now, world));
   const decide = (asked: Asked, now: number) =>
     decided(asked, player.choose(seenOf(asked.request), viewsAt(now), now), now);
 
@@ -223,6 +225,7 @@ function bookOf(server: Server): Book {
     running: 0,
     told,
     measured: told,
+    answeredAt: 0,
     secondsByClass,
     lateSeconds: 0,
     held: [],
@@ -230,7 +233,12 @@ function bookOf(server: Server): Book {
   };
 }
 
-const viewOf = ({ id, kind, slots, link }: Server, book: Book, now: number): ServerView => ({
+const viewOf = (
+  { id, kind, slots, link }: Server,
+  book: Book,
+  now: number,
+  { fadeSeconds }: WorldSettings,
+): ServerView => ({
   id,
   kind,
   slots,
@@ -239,10 +247,15 @@ const viewOf = ({ id, kind, slots, link }: Server, book: Book, now: number): Ser
   waiting: book.waiting,
   running: book.running,
   told: book.told,
-  measured: book.measured,
+  measured: fadeSeconds === undefined ? book.measured : faded(book, now, fadeSeconds),
   secondsByClass: book.secondsByClass,
   lateSeconds: book.lateSeconds,
 });
+
+function faded({ measured, told, answeredAt }: Book, now: number, halfLife: number): Speed {
+  const left = 2 ** (-(now - answeredAt) / halfLife);
+  return { ...measured, seconds: told.seconds + left * (measured.seconds - told.seconds) };
+}
 
 /** Exponentially weighted means of what answers took. */
 function measure(book: Book, request: ServiceRequest, way: Way, predictedSeconds: number): void {
@@ -253,6 +266,7 @@ function measure(book: Book, request: ServiceRequest, way: Way, predictedSeconds
     seconds: nearer(seconds, took),
     megabitsPerSecond: nearer(megabitsPerSecond, rate),
   };
+  book.answeredAt = way.answered;
   const late = way.answered - way.sentAt - predictedSeconds;
   book.lateSeconds = nearer(book.lateSeconds, late);
   const own = classOf(request);

@@ -69,6 +69,7 @@ function drift(parts: ReportParts): string | null {
   return [
     `Of ${judged.length} worlds in which what schedulers know is wrong, changes or is late, PerLLM satisfies measurably more deadlines than least predicted completion that measures as it does ${named(won("O5"))}, measurably fewer ${named(won("O5", "differs"))}`,
     `as the product runs it more ${named(won("O12"))}, fewer ${named(won("O12", "differs"))}`,
+    `where measurements fade (asked later) more ${named(won("O16"))}, fewer ${named(won("O16", "differs"))}`,
     `where nobody measures, its bandit alone more ${named(won("O11"))}, fewer ${named(won("O11", "differs"))}.`,
   ].join("; ");
 }

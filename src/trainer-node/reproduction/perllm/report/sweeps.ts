@@ -4,7 +4,14 @@ import { type Cell, type Section, type Table } from "../../report/report.ts";
 import { ALGORITHM_NAMES } from "../algorithms.ts";
 import { COMPARED } from "../experiments.ts";
 import { type Figures, type SoFar } from "../figures.ts";
-import { CHECKPOINTS, LOADS, type Network, NETWORK_NAMES, SLOT_SECONDS } from "../settings.ts";
+import {
+  CHECKPOINTS,
+  FADE_SECONDS,
+  LOADS,
+  type Network,
+  NETWORK_NAMES,
+  SLOT_SECONDS,
+} from "../settings.ts";
 import { CHANGED_WORLDS } from "../worlds.ts";
 import { metricsTable } from "./comparison.ts";
 import { type ReportParts } from "./parts.ts";
@@ -174,9 +181,11 @@ export function drifts(parts: ReportParts): readonly Section[] {
       text: [
         "Here a bandit could earn its place. LPC predicts from what it is told, LPC-measured and PerLLM from what was measured lately of each server and link; PerLLM-told has its bandit alone; LPC-corrected adds by how much its predictions were wrong lately. All meet the same requests, so that differences are paired by seed. With as many worlds, one comparison in forty would agree by chance.",
         present.map((drift) => `- ${drift}: ${WORLDS[drift] ?? ""}.`).join("\n"),
-        ...parts.verdicts("O4", "O5", "O6", "O11", "O12", "O13", "O15"),
+        `What was measured of a server stays true until it answers again: one that was slow is left, and nobody learns that it has recovered, unless by trying it. In the second table what was measured goes back to what is told by half in ${FADE_SECONDS} s without an answer. It was added when the figures of the first had been seen.`,
+        ...parts.verdicts("O4", "O5", "O6", "O11", "O12", "O13", "O15", "O16"),
       ],
       tables: [leads(parts, present)]
+        .concat(fadingTable(parts, present))
         .concat(present.map((drift) => metricsTable(parts, drift, ALGORITHM_NAMES, { drift })))
         .concat(present.includes("idle-power") ? [idleTable(parts, "idle-power")] : []),
       plots: [],
@@ -211,6 +220,39 @@ function leads(parts: ReportParts, present: readonly string[]): Table {
     ),
     provenance: parts.provenance(present.map((drift) => ({ drift }))),
   };
+}
+
+/** What is left of PerLLM's lead when nobody has to try in order to forget; no table before it ran. */
+function fadingTable(parts: ReportParts, present: readonly string[]): readonly Table[] {
+  const ran = present.filter((drift) => parts.has({ drift, isFading: true }));
+  if (ran.length === 0) return [];
+  const success = ({ success: share }: Figures) => share;
+  const wheres = ran.map((drift) => ({ drift, isFading: true }));
+  return [
+    {
+      title: "The same, where measurements fade: answered within the deadline, %",
+      columns: [
+        "world",
+        ...["LPC-measured, not fading", "LPC-measured", "PerLLM", "PerLLM-retry"].map((title) => ({
+          title,
+          isPercent: true,
+          digits: 1,
+        })),
+        { title: "PerLLM - LPC-measured, points", isPercent: true, digits: 2 },
+        { title: "PerLLM-retry - LPC-measured, points", isPercent: true, digits: 2 },
+      ],
+      rows: wheres.map((where) => [
+        where.drift,
+        parts.estimate("LPC-measured", success, { drift: where.drift }),
+        parts.estimate("LPC-measured", success, where),
+        parts.estimate("PerLLM", success, where),
+        parts.estimate("PerLLM-retry", success, where),
+        parts.lead("PerLLM", "LPC-measured", success, where),
+        parts.lead("PerLLM-retry", "LPC-measured", success, where),
+      ]),
+      provenance: parts.provenance(wheres),
+    },
+  ];
 }
 
 const idleTable = (parts: ReportParts, drift: string): Table => ({

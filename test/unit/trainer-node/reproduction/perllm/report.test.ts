@@ -21,7 +21,7 @@ import { renderReport } from "../../../../../src/trainer-node/reproduction/repor
 import { type ClaimResult } from "../../../../../src/trainer-node/reproduction/report/verdict.ts";
 import { type JobRecord } from "../../../../../src/trainer-node/reproduction/results-folder.ts";
 
-const TINY = { ...QUICK, requests: 40, gridRequests: 30, gridStride: 36, trainingRequests: 300 };
+const TINY = { ...QUICK, requests: 30, gridRequests: 20, gridStride: 36, trainingRequests: 300 };
 let records: readonly JobRecord<RunResult>[] = [];
 
 beforeAll(async () => {
@@ -29,7 +29,7 @@ beforeAll(async () => {
   for (const job of perllmJobs(TINY))
     done.push({ ...job, key: "", commit: "abc", seconds: 1, result: await perllmRunner(job) });
   records = done;
-});
+}, 60_000);
 
 test("the full run has every model, network and seed, at least 60 other settings, and no id twice", () => {
   const jobs = perllmJobs(FULL);

@@ -110,6 +110,24 @@ describe("two servers by hand", () => {
     expect(alone.ways.map(([, seconds]) => seconds)).toEqual([1.55, 1.55, 1.55, 1.55]);
   });
 
+  test("what was measured fades towards what is told while a server answers nothing", () => {
+    const lasting: WorldSettings = {
+      ...TWO,
+      users: 1,
+      drift: { kind: "misinformed", factors: [3] },
+    };
+    const seen: number[] = [];
+    const player: Player = {
+      choose: (_, [edge]) => ({ server: seen.push(edge!.measured.seconds) === 1 ? 0 : 1 }),
+    };
+    simulate({ world: { ...lasting, fadeSeconds: 0.55 }, seed: 1, player });
+    // The edge takes 3 s in place of 1: 1 + 0.1 x 2. Then the cloud answers three times, every 0.55 s.
+    expect(seen.map(round)).toEqual([1, 1.2, 1.1, 1.05]);
+    seen.length = 0;
+    simulate({ world: lasting, seed: 1, player });
+    expect(seen.map(round)).toEqual([1, 1.2, 1.2, 1.2]);
+  });
+
   test("in slots requests wait for the border and go in the player's order", () => {
     const orders: (readonly number[])[] = [];
     const player: Player = {
