@@ -165,7 +165,7 @@ export function betterSentence(
   const isCheaper = hasCosts && gain.cost!.interval.high < 0;
   if (isCheaper && low >= -NON_INFERIORITY_MARGIN)
     return (
-      `Equal at lower cost, not shown to be better than ${single}, the best single model: ${how}; it is worse by less than ` +
+      `Equal at lower cost, not shown to be better than ${single}, the best single model: ${how}; even at the lower end it is worse by less than ` +
       `${percent(NON_INFERIORITY_MARGIN)} points, the margin fixed beforehand.`
     );
   return `Not shown: no router is surely better than ${single}, the best single model: ${how}.`;
