@@ -7,7 +7,7 @@ import { callInOrder } from "./failover.ts";
 import { RetryBudget } from "./retry.ts";
 import { type UpstreamTarget } from "./target.ts";
 
-export interface ModelNetwork extends Pick<UpstreamDeps, "fetch" | "now" | "random" | "wait"> {
+interface ModelNetwork extends Pick<UpstreamDeps, "fetch" | "now" | "random" | "wait"> {
   readonly targetOf: (upstream: UpstreamConfig) => UpstreamTarget;
 }
 

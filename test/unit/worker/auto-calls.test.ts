@@ -1,6 +1,6 @@
 // What becomes of the calls that `velo/auto` makes: who is asked next, what each is told, and what is learned from them.
 import { describe, expect, test, vi } from "vitest";
-import { believed } from "../../../src/durable/backend-state.ts";
+import { believed, forecastsOf } from "../../../src/durable/backend-state.ts";
 import { type ModelCall } from "../../../src/worker/ports.ts";
 import { type Script } from "../../support/scripted-model.ts";
 import { World, keyOf } from "../../support/world.ts";
@@ -117,6 +117,17 @@ describe("the calls of a request for velo/auto", () => {
     expect(backendOf(await world.ask("failing", { ...stream, key: silent }))).toBeNull();
   });
 
+  test("are named in full, however long their names are", async () => {
+    const long = ["good", "cheap"].map((name) => `${name}${"-".repeat(80)}`);
+    const { world, scriptOf } = newWorld([
+      backend(long[0]!, 10, GOOD),
+      backend(long[1]!, 1, CHEAP),
+    ]);
+    for (const name of long) scriptOf[name] = BROKEN;
+    const tried = (await world.ask("failing", stream)).headers.get("x-velo-routing");
+    expect(tried).toMatch(new RegExp(`tried=${long.map((n) => `${n}/${n}-model`).join(",")}$`));
+  });
+
   test("take a place until they end", async () => {
     const { world, asked } = newWorld([
       backend("good", 10, { ...GOOD, maxConcurrent: 1 }),
@@ -182,6 +193,28 @@ describe("an answer", () => {
       expect([reply.status, backendOf(reply)]).toEqual([200, "good/good-model"]);
     }
     expect(await failures("good")).toBe(0);
+  });
+
+  test("of several choices says how long one of them is, and one of unknown length nothing", async () => {
+    const { world, scriptOf } = newWorld();
+    const lengthOf = async () => {
+      await world.settleAll();
+      const { state } = world.isolate.desk("region/us/0").backendsAt(world.clock.now());
+      return forecastsOf(state).view("good/good-model");
+    };
+    scriptOf["good"] = { body: `${TOOL_CALL.join("")}data: [DONE]\n\n`, ...EVENTS };
+    await world.ask("a tool", stream);
+    expect(await lengthOf()).toBeNull();
+    scriptOf["good"] = { usage: { prompt_tokens: 7, completion_tokens: 1_000 } };
+    for (let i = 0; i < 30; i++)
+      await world.ask(`question ${i}`, { body: { ...whole.body, n: 10 } });
+    const { meanTokens: tokens } = (await lengthOf())!;
+    expect(tokens).toBeGreaterThan(90);
+    expect(tokens).toBeLessThan(150);
+    const { receipts } = world.reported;
+    const routing = receipts.at(-1)!.body["routing"] as Record<string, number>;
+    // 10 answers of so many tokens at 10 USD per million
+    expect(routing["predictedUsd"]! / (routing["predictedTokens"]! * 100e-6)).toBeCloseTo(1, 9);
   });
 
   test.each([
