@@ -85,6 +85,8 @@ export interface ModelReply {
   /** Upstream that answered, which may be a fallback. */
   readonly upstream: string;
   readonly firstByteMs: number;
+  /** Milliseconds of the body's time that its reader has taken; left out: none. */
+  readonly heldBackMs?: () => number;
   readonly attempts: number;
   /** In the plan, where there was one. */
   readonly place?: number;

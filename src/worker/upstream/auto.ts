@@ -58,16 +58,20 @@ export function routeCall(life: Life): RoutedCall | null {
   return isAuto(life) ? new WatchedCall(life) : null;
 }
 
+/** What a reader may take of an answer's time, so that the time still shows how fast the backend is. */
+const HELD_BACK_MS = 250;
+const HELD_BACK = 0.1;
+
 class WatchedCall implements RoutedCall {
   readonly plan: RoutePlan;
   readonly #life: Life;
   readonly #routing: RoutingConfig;
   readonly #ask: Ask;
   readonly #ranking: Ranking;
-  readonly #decidedAt: number;
   readonly #tried: { readonly backend: string; readonly why: string }[] = [];
   #place = 0;
   #begunAt: number;
+  #heldBackMs: () => number = () => 0;
 
   constructor(life: Life) {
     const { ports, desk } = life;
@@ -76,7 +80,6 @@ class WatchedCall implements RoutedCall {
     const now = ports.now();
     this.#life = life;
     this.#routing = routing;
-    this.#decidedAt = now;
     this.#begunAt = now;
     this.#ask = askOf(life, life.outlook?.draw ?? ports.random());
     this.#ranking = selection.rank(this.#ask, desk.backendsAt(now), now);
@@ -104,6 +107,7 @@ class WatchedCall implements RoutedCall {
     if (reply === null) selection.end(this.#ask.id, null, now);
     else selection.spoke(this.#ask.id, now);
     this.#place = reply?.place ?? this.#place;
+    this.#heldBackMs = reply?.heldBackMs ?? this.#heldBackMs;
     this.#note();
   }
 
@@ -125,11 +129,16 @@ class WatchedCall implements RoutedCall {
     );
     // An answer in one piece does not show when it began: as usual.
     const hidden = firstTokenSeconds === null ? (usual?.mean ?? 0) : 0;
-    const seconds = Math.max(0, (now - this.#begunAt) / 1000 - hidden);
+    const seconds = Math.max(0, this.#spentSeconds(now) - hidden);
     this.#heard(succeeded, seconds, firstTokenSeconds, {
       promptTokens,
       outputTokens,
     });
+  }
+
+  /** By the backend: without what its reader has taken. */
+  #spentSeconds(now: number): number {
+    return Math.max(0, now - this.#begunAt - this.#heldBackMs()) / 1000;
   }
 
   get #backend(): BackendConfig {
@@ -184,16 +193,27 @@ class WatchedCall implements RoutedCall {
     const arrival = {
       expected: this.#ranking.expected[this.#place]!,
       isCut: tokens >= (this.#ask.maxTokens ?? Infinity),
-      seconds: (now - this.#begunAt) / 1000,
+      seconds: this.#spentSeconds(now),
     };
+    // While a slow reader is waited for the backend may go on or not: how fast it was shows no more.
+    const isTimed = this.#heldBackMs() <= Math.max(HELD_BACK_MS, HELD_BACK * (now - this.#begunAt));
     // Of a tool call without usage nobody knows how long it was.
-    const isMeasured = succeeded && tokens > 0;
-    desk.hear({ ...call, tenant: record.tenant.id, ...(isMeasured && { arrival }) }, now);
+    const isMeasured = succeeded && tokens > 0 && isTimed;
+    desk.hear(
+      {
+        ...call,
+        outputTokens: isTimed ? tokens : 0,
+        tenant: record.tenant.id,
+        ...(isMeasured && { arrival }),
+      },
+      now,
+    );
     this.#selectionOf(this.#life).observe({
       ...call,
       requestId: this.#ask.id,
       class: this.#ranking.class,
-      seconds: (now - this.#decidedAt) / 1000,
+      // What another backend lost before is no fault of this one.
+      seconds: this.#spentSeconds(now),
       deadlineSeconds: this.#ask.deadlineSeconds,
       cost: costAt(backend, this.#routing.cost, promptTokens, outputTokens),
       quality: null,

@@ -39,6 +39,8 @@ export interface UpstreamResponse {
   readonly body: ReadableStream<Uint8Array> | null;
   /** From the start of the call, retries included, to the first byte of the body. */
   readonly firstByteMs: number;
+  /** Milliseconds of the body's time that its reader has taken. */
+  readonly heldBackMs: () => number;
   /** Number of times this target was called, at least 1. */
   readonly attempts: number;
 }
@@ -218,7 +220,7 @@ async function attemptOnce(input: AttemptInput, deps: UpstreamDeps): Promise<Att
     const message = `The upstream '${name}' answered with a redirect.`;
     return { ok: false, status: "redirect", error: new GatewayError("upstream_error", message) };
   }
-  const body =
+  const limited =
     reader === null || first === null
       ? null
       : limitedBody({
@@ -241,7 +243,8 @@ async function attemptOnce(input: AttemptInput, deps: UpstreamDeps): Promise<Att
       status: response.status,
       headers: returnedHeaders(response.headers),
       contentLength: plainLength(response.headers),
-      body,
+      body: limited?.body ?? null,
+      heldBackMs: limited?.heldBackMs ?? (() => 0),
       firstByteMs: deps.now() - startedAt,
     },
   };
