@@ -62,6 +62,8 @@ const RUNNING_MS = 30_000;
 
 /** A server that is not called shows no more how fast it is: its measured times go back to the guess by half in this time. */
 const MEASURED_HALF_LIFE_MS = 600_000;
+/** How forecasts turned out is forgotten when less than this of it is left: after 20 minutes. */
+const LEAST_LEFT = 0.25;
 
 export function afterCalls(
   state: BackendsState,
@@ -166,8 +168,7 @@ export function believed(
 ): Pick<Backend, "firstTokenSeconds" | "secondsPerToken" | "failureShare" | "breaker"> {
   const { firstTokenSeconds, secondsPerToken } = measurementsOf(state).beside(backend, prior);
   const health = state.health[backend];
-  const age = health === undefined ? 0 : Math.max(0, now - health.at);
-  const left = 2 ** (-age / MEASURED_HALF_LIFE_MS);
+  const left = leftOfMeasured(health, now);
   return {
     firstTokenSeconds: faded(firstTokenSeconds, prior.firstTokenSeconds, left),
     secondsPerToken: faded(secondsPerToken, prior.secondsPerToken, left),
@@ -176,10 +177,23 @@ export function believed(
   };
 }
 
+const leftOfMeasured = (health: Health | undefined, now: number): number =>
+  health === undefined ? 1 : 2 ** (-Math.max(0, now - health.at) / MEASURED_HALF_LIFE_MS);
+
 const faded = (measured: Spread | null, prior: number, left: number): Spread =>
   measured === null
     ? { mean: prior, deviation: 0 }
-    : { mean: prior + left * (measured.mean - prior), deviation: measured.deviation };
+    : { mean: prior + left * (measured.mean - prior), deviation: left * measured.deviation };
+
+/**
+ * `Forecasts.upperFactor`, which goes the way of measured times while nothing more is heard, so that a server that was late is
+ * tried again; null: there were too few forecasts, or they are too old.
+ */
+export function upperFactorOf(state: BackendsState, backend: string, now: number): number | null {
+  const factor = forecastsOf(state).upperFactor(backend);
+  const left = leftOfMeasured(state.health[backend], now);
+  return factor === null || left < LEAST_LEFT ? null : factor ** left;
+}
 
 /** Calls that other isolates had under way when they last said so, the oldest word's age with them; null: none. */
 export function loadElsewhere(

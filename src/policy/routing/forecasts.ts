@@ -78,6 +78,8 @@ const WINDOW = 40;
 /** Least forecasts for each level's interval to be counted: (n + 1) (1 - level) / 2 >= 1. */
 const LEAST_FOR_UPPER = 9;
 const LEAST_FOR_ALL = 19;
+/** No promise is further from the usual than four times. */
+const MOST_STRETCH = Math.log(4);
 /** gamma, and where the level may go: above 1 every hundredth is one per cent more than the worst. */
 const STEP = 0.02;
 const LEAST_LEVEL = 0.5;
@@ -120,16 +122,21 @@ export class Forecasts {
   }
 
   /**
-   * By which expected seconds are multiplied to be kept by `UPPER` of the calls; below 1 where answers come sooner than
-   * expected. null: too few forecasts to tell.
+   * By which expected seconds are multiplied to be kept by `UPPER` of the calls, as far as four times the usual does; below 1
+   * where answers come sooner than expected. null: too few forecasts to tell.
    */
   upperFactor(backend: string): number | null {
     const { secondsOff, level } = this.#tracks.get(backend) ?? UNKNOWN;
-    if (secondsOff.length < LEAST_FOR_UPPER) return null;
-    const most = secondsOff.length / (secondsOff.length + 1);
-    const upper = conformalUpper(secondsOff.toSorted(ascending), Math.min(level, most));
-    // What lies beyond all of them is not known; a little more for every promise that was broken.
-    return Math.exp(upper / 100 + Math.max(0, level - most));
+    const count = secondsOff.length;
+    if (count < LEAST_FOR_UPPER) return null;
+    const sorted = secondsOff.toSorted(ascending);
+    // One answer that was later than all others may have been somebody's slow reading, or one bad moment.
+    const most = (count - 1) / (count + 1);
+    const upper = conformalUpper(sorted, Math.min(level, most));
+    const usual = sorted[Math.floor((count - 1) / 2)]!;
+    // What lies beyond is not known; a little more for every promise that was broken.
+    const stretched = upper / 100 + Math.max(0, level - most);
+    return Math.exp(Math.min(stretched, usual / 100 + MOST_STRETCH));
   }
 
   /** Only of calls that succeeded: a failure's length and time are none. */

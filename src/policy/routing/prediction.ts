@@ -64,8 +64,9 @@ function optionAt(
       : deadlineCaution === 0
         ? seconds
         : seconds + deadlineCaution * serviceDeviation(backend, estimate);
-  const usd = predictedUsd(request.promptTokens, backend, estimate);
-  const tokens = quantity(request.promptTokens) + quantity(estimate?.outputTokens);
+  const planned = quantity(estimate?.plannedTokens ?? estimate?.outputTokens);
+  const usd = predictedUsd(request.promptTokens, backend, planned);
+  const tokens = quantity(request.promptTokens) + planned;
   const flow = quantity(estimate?.flow ?? tokens);
   const slack = {
     deadline: deadlineSlack(request.deadlineSeconds, upperSeconds),
@@ -126,10 +127,10 @@ function predictedSeconds(
   return succeeding > 0 && total >= 0 && ahead >= 0 ? total : Infinity;
 }
 
-function predictedUsd(promptTokens: number, backend: Backend, estimate: Estimate | null): number {
+function predictedUsd(promptTokens: number, backend: Backend, outputTokens: number): number {
   const usd =
     (quantity(promptTokens) * quantity(backend.inputPrice) +
-      quantity(estimate?.outputTokens) * quantity(backend.outputPrice)) /
+      outputTokens * quantity(backend.outputPrice)) /
     1e6;
   return usd >= 0 ? usd : Infinity;
 }

@@ -49,6 +49,8 @@ export interface Backend {
 /** What is expected of one request at one server. */
 export interface Estimate {
   readonly outputTokens: number;
+  /** In place of `outputTokens` where price, context window and throughput are held against their limits. */
+  readonly plannedTokens?: number;
   /** Standard deviation of what is measured against `outputTokens`; 0 when left out. */
   readonly outputTokensDeviation?: number;
   /** Expected quality, or probability of satisfaction, in [0, 1]; null: no predictor. */

@@ -6,6 +6,7 @@ import {
   believed,
   forecastsOf,
   loadElsewhere,
+  upperFactorOf,
 } from "../../durable/backend-state.ts";
 import { type Expected, lengthClass } from "../../policy/routing/forecasts.ts";
 import { InFlight } from "../../policy/routing/in-flight.ts";
@@ -85,7 +86,7 @@ export class Selection {
 
   rank(ask: Ask, { state, ageMs }: Knowledge, now: number): Ranking {
     const backends = this.#view(ask, state, now);
-    const request = requestOf(ask, this.#backends, state);
+    const request = requestOf(ask, this.#backends, state, now);
     const choices = this.#selector.rank(request, backends);
     const callable = choices.filter(isCallable);
     const order = callable.map(({ backend }) => this.#backends.find(({ id }) => id === backend)!);
@@ -127,7 +128,7 @@ export class Selection {
   ): { readonly backend: BackendConfig; readonly choice: Choice } | null {
     const before = this.#selector.snapshot();
     const choices = this.#selector.rank(
-      requestOf(ask, this.#backends, state),
+      requestOf(ask, this.#backends, state, now),
       this.#view(ask, state, now),
     );
     this.#selector.restore(before);
@@ -251,17 +252,18 @@ export function predictedTokens(ask: Ask, { auto }: BackendConfig): number {
   return Math.min(ask.maxTokens ?? Infinity, auto.outputTokens);
 }
 
-/** Answers are as long as they were, unless the caller has set a limit. */
+/** Answers take as long as they did, unless the caller has set a limit. */
 function requestOf(
   ask: Ask,
   backends: readonly BackendConfig[],
   state: BackendsState,
+  now: number,
 ): RoutingRequest {
   const { id, promptTokens, deadlineSeconds, budgetUsd, draw, maxTokens } = ask;
   const forecasts = forecastsOf(state);
   const estimates = backends.map((backend): [string, Estimate] => {
     const usual = forecasts.tokens(backend.id, lengthClass(ask), backend.auto.outputTokens);
-    const upperFactor = forecasts.upperFactor(backend.id);
+    const upperFactor = upperFactorOf(state, backend.id, now);
     const outputTokens = Math.min(maxTokens ?? Infinity, usual);
     // Until forecasts have shown how far to trust them.
     const isUnsure = outputTokens === usual && state.health[backend.id] !== undefined;
@@ -270,6 +272,8 @@ function requestOf(
       {
         outputTokens,
         outputTokensDeviation: isUnsure ? GUESS_DEVIATION * usual : 0,
+        // How long other tenants' answers are makes nobody's request too dear or too long.
+        plannedTokens: predictedTokens(ask, backend),
         quality: backend.auto.quality,
         ...(upperFactor !== null && { upperFactor }),
       },

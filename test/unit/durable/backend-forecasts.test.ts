@@ -4,8 +4,10 @@ import {
   NO_BACKENDS,
   afterCalls,
   backendViews,
+  believed,
   forecastsOf,
   stateOf,
+  upperFactorOf,
 } from "../../../src/durable/backend-state.ts";
 import { newRig } from "../../support/node-rig.ts";
 import { reportOf } from "../../support/region-rig.ts";
@@ -30,9 +32,12 @@ describe("what a region knows of answers to come", () => {
     const calls = Array.from({ length: 20 }, () => call);
     const state = afterCalls(NO_BACKENDS, calls, T);
     const copy = stateOf({ state: JSON.parse(JSON.stringify(state)) as typeof state, at: T }, 5);
-    for (const each of [state, copy]) {
-      // ln(3 / 2) in hundredths: 41; twenty tell no more than 20/21, which the level of 0.97 - 20 x 0.0006 is above.
-      expect(forecastsOf(each).upperFactor("a/m")).toBeCloseTo(Math.exp(0.41 + 0.958 - 20 / 21), 3);
+    for (const [each, now] of [
+      [state, T],
+      [copy, 5],
+    ] as const) {
+      // ln(3 / 2) in hundredths: 41; the second worst of twenty is 19/21, which the level of 0.97 - 20 x 0.0006 is above.
+      expect(upperFactorOf(each, "a/m", now)).toBeCloseTo(Math.exp(0.41 + 0.958 - 19 / 21), 3);
       // Server (20 x 50 + 2 x 300) / 22, class (20 x 50 + 5 x 72.7) / 25
       expect(forecastsOf(each).tokens("a/m", 0, 300)).toBeCloseTo(54.5, 1);
     }
@@ -44,6 +49,28 @@ describe("what a region knows of answers to come", () => {
         forecast: expect.objectContaining({ calls: 20, meanTokens: 50, seconds: 3, inTime: 1 }),
       },
     ]);
+  });
+
+  test("fades while nothing more is heard, and is none after twenty minutes", () => {
+    const late = { ...call, arrival: { ...call.arrival!, seconds: 8 } };
+    const state = afterCalls(
+      NO_BACKENDS,
+      Array.from({ length: 20 }, () => late),
+      T,
+    );
+    const factor = upperFactorOf(state, "a/m", T)!;
+    // Four times what was expected, and more for every broken promise
+    expect(factor).toBeGreaterThan(4);
+    expect(upperFactorOf(state, "a/m", T + 600_000)).toBeCloseTo(Math.sqrt(factor), 9);
+    expect(upperFactorOf(state, "a/m", T + 1_200_001)).toBeNull();
+    // Its spread goes the same way.
+    const { firstTokenSeconds: spread } = believed(
+      afterCalls(NO_BACKENDS, [call, { ...call, firstTokenSeconds: 2.5 }], T),
+      "a/m",
+      { firstTokenSeconds: 0.5, secondsPerToken: 0.05 },
+      T + 600_000,
+    );
+    expect(spread!.deviation).toBeLessThan(0.6);
   });
 
   test("comes neither from failures nor from a release that expected nothing", () => {

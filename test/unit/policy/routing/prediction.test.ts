@@ -185,6 +185,15 @@ describe("obstacles", () => {
     expect(only({ breaker: "half-open" }).obstacles).toEqual([]);
     expect(only({ throughput: { limit: 200, used: 0 } }).obstacles).toEqual([]);
     expect(only({ throughput: { limit: 200, used: 1 } }).obstacles).toEqual(["throughput"]);
+    // By 50 tokens in place of 100 they hold, while the time goes by 100.
+    const planned = { estimates: estimates({ a: { plannedTokens: 50 } }) };
+    const tight = { contextWindow: 150, throughput: { limit: 150, used: 0 } };
+    expect(only(tight, { ...planned, budgetUsd: 0.0002 })).toMatchObject({
+      obstacles: [],
+      seconds: only({}).seconds,
+    });
+    expect(only({ ...tight, contextWindow: 149 }, planned).obstacles).toEqual(["context-window"]);
+    expect(only({}, { ...planned, budgetUsd: 0.000_19 }).obstacles).toEqual(["budget"]);
     expect(
       only({ breaker: "open", contextWindow: 1 }, { budgetUsd: 0, deadlineSeconds: 1 }).obstacles,
     ).toEqual(["context-window", "breaker-open", "budget", "deadline"]);

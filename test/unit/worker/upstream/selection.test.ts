@@ -131,6 +131,58 @@ describe("the choice of velo/auto", () => {
     expect(best.upperSeconds).toBeCloseTo(12, 1);
   });
 
+  test("is neither too dear nor too long for anybody because others' answers were long", () => {
+    const { selection } = setUp({ a: { contextWindow: 1_000 } });
+    const expected = { class: 0, tokens: 300, seconds: 4, upperSeconds: 12 };
+    const long = {
+      backend: "a/m",
+      tenant: "writer",
+      succeeded: true,
+      seconds: 41,
+      firstTokenSeconds: 1,
+      outputTokens: 4_000,
+      arrival: { expected, isCut: false, seconds: 41 },
+    };
+    const state = afterCalls(
+      NO_BACKENDS,
+      Array.from({ length: 40 }, () => long),
+      T,
+    );
+    // 300 tokens at 1 USD per million, and 700 + 300 tokens
+    const ask = { ...ASK, promptTokens: 700, budgetUsd: 0.0003 };
+    const { order, choices } = selection.rank(ask, { state, ageMs: 0 }, T);
+    expect(names(order)).toEqual(["a"]);
+    expect(choices[0]!.predictedUsd).toBeCloseTo(0.0003, 12);
+    // The time goes by what was learned.
+    expect(choices[0]!.predictedSeconds).toBeGreaterThan(20);
+  });
+
+  test("is tried again some time after it was late, and at once where one call among many was", () => {
+    const { selection } = setUp({ best: { quality: 0.9 }, worse: { quality: 0.4 } });
+    const expected = { class: 0, tokens: 300, seconds: 4, upperSeconds: 4 };
+    const calls = (late: number) =>
+      Array.from({ length: 40 }, (_, i): BackendCall => {
+        const seconds = i < 40 - late ? 4 : 100;
+        return {
+          backend: "best/m",
+          tenant: "acme",
+          succeeded: true,
+          seconds,
+          firstTokenSeconds: 1,
+          outputTokens: 300,
+          arrival: { expected, isCut: false, seconds },
+        };
+      });
+    const firstAt = (late: number, now: number) => {
+      const state = afterCalls(NO_BACKENDS, calls(late), T);
+      const { order } = selection.rank({ ...ASK, deadlineSeconds: 20 }, { state, ageMs: 0 }, now);
+      return names(order)[0];
+    };
+    expect(firstAt(1, T)).toBe("best");
+    expect(firstAt(5, T)).toBe("worse");
+    expect(firstAt(5, T + 3_600_000)).toBe("best");
+  });
+
   test("of a rule that learns changes with what calls cost", () => {
     const { selection } = setUp({ a: {}, b: {} }, { rule: "cs-ucb" });
     const outcome = (backend: string, cost: number) => ({
