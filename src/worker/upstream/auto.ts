@@ -8,6 +8,7 @@ import { type CallFailure } from "./failover.ts";
 import { nextPlace, patienceMs } from "./prospects.ts";
 import { answersOf, askOf, isAuto, isKeepable, leftMs } from "./request-limits.ts";
 import { costAt } from "./rules.ts";
+import { serviceTimes } from "./service-time.ts";
 import { type Ask, type Ranking, refusalOf } from "./selection.ts";
 import { believed } from "../../durable/backend-state.ts";
 
@@ -202,7 +203,7 @@ class WatchedCall implements RoutedCall {
     desk.hear(
       {
         ...call,
-        outputTokens: isTimed ? tokens : 0,
+        ...serviceTimes({ ...call, outputTokens: isTimed ? tokens : 0 }, backend.auto),
         tenant: record.tenant.id,
         ...(isMeasured && { arrival }),
       },

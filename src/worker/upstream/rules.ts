@@ -12,27 +12,32 @@ const LEAST_COUNT = 0.1;
 /** A deadline is met with this many standard deviations to spare, or another backend stands before. */
 const CONSTRAINTS: Constraints = { deadlineCaution: 2 };
 
-export function selectorFor(routing: RoutingConfig, backends: readonly BackendConfig[]): Selector {
+export function selectorFor(
+  routing: RoutingConfig,
+  backends: readonly BackendConfig[],
+  changes: Constraints = {},
+): Selector {
+  const constraints = { ...CONSTRAINTS, ...changes };
   const ids = backends.map(({ id }) => id);
   switch (routing.rule) {
     case "quality-first":
-      return qualityFirst(ids, routing.qualityTolerance, CONSTRAINTS);
+      return qualityFirst(ids, routing.qualityTolerance, constraints);
     case "least-completion":
-      return leastCompletion(CONSTRAINTS);
+      return leastCompletion(constraints);
     case "cs-ucb":
       return csUcb({
         referenceCost: usualCost(routing, backends),
         leastCount: LEAST_COUNT,
-        ...CONSTRAINTS,
+        ...constraints,
       });
     case "fixed-order":
-      return fixedOrder(ids, CONSTRAINTS);
+      return fixedOrder(ids, constraints);
     case "shortest-queue":
-      return shortestQueue(CONSTRAINTS);
+      return shortestQueue(constraints);
     case "round-robin":
-      return roundRobin(CONSTRAINTS);
+      return roundRobin(constraints);
     case "random":
-      return random(CONSTRAINTS);
+      return random(constraints);
     default:
       return routing.rule satisfies never;
   }

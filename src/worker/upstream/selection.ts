@@ -11,6 +11,7 @@ import {
 import { type Expected, lengthClass } from "../../policy/routing/forecasts.ts";
 import { InFlight } from "../../policy/routing/in-flight.ts";
 import { GUESS_DEVIATION } from "../../policy/routing/measurements.ts";
+import { type Constraints } from "../../policy/routing/prediction.ts";
 import {
   type Backend,
   type Choice,
@@ -79,9 +80,14 @@ export class Selection {
   readonly #tokens = new Map<string, Map<number, number>>();
   #isolate: string | null = null;
 
-  constructor(routing: RoutingConfig, backends: readonly BackendConfig[]) {
+  /** @param constraints in place of the usual ones, for experiments */
+  constructor(
+    routing: RoutingConfig,
+    backends: readonly BackendConfig[],
+    constraints?: Constraints,
+  ) {
     this.#backends = backends;
-    this.#selector = selectorFor(routing, backends);
+    this.#selector = selectorFor(routing, backends, constraints);
   }
 
   rank(ask: Ask, { state, ageMs }: Knowledge, now: number): Ranking {
