@@ -46,7 +46,11 @@ export function ruleOf(name: RuleName, latencyLimit: number): FleetRouter {
     case "best-score":
       return {
         name,
-        choose: (arrival) => best(arrival, -Infinity, (i) => scoreOf(arrival, i)),
+        choose: (arrival) => {
+          const score = (i: number) => scoreOf(arrival, i);
+          // Where no memory is large enough for what is predicted, it may be for what comes.
+          return best(arrival, -Infinity, score) ?? best(arrival, -Infinity, score, true);
+        },
       };
     case "greedy-or-drop":
       return { name, choose: (arrival) => best(arrival, 0, (i) => inTime(arrival, i)) };
@@ -64,11 +68,13 @@ function best(
   { predictions, experts }: Arrival,
   least: number,
   valueOf: (expert: number) => number,
+  isClosedToo = false,
 ): number | null {
   let found: number | null = null;
   let highest = least;
   for (const [i, { promptTokens, predictedOutputTokens }] of predictions.entries()) {
-    if (promptTokens + predictedOutputTokens > experts[i]!.kvTokens) continue;
+    const isOpen = promptTokens + predictedOutputTokens <= experts[i]!.kvTokens;
+    if (!isOpen && !isClosedToo) continue;
     const value = valueOf(i);
     if (value <= highest) continue;
     highest = value;

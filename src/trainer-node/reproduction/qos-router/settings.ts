@@ -137,7 +137,7 @@ export const SAC = {
 } as const;
 
 /**
- * What a training is here: a twenty-fifth of the code's decisions, in eight minutes of a core to itself. The rest follows from
+ * What a training is here: a twenty-fifth of the code's decisions, in ten minutes of one core's time. The rest follows from
  * that, and from trials of at most 20 s with the flat network: with the code's discount and 3e-5 nothing is learnt in so few
  * updates, and with half of the highest entropy the policy stays close to chance.
  */

@@ -91,6 +91,10 @@ describe("rules", () => {
   it("do not send an expert what its memory cannot hold", () => {
     const huge = answer({ promptTokens: 990, predictedScore: 0.9 });
     expect(lastOf("best-score", request(0, huge, answer()))).toBe(1);
+    // Predicted to fit nowhere, but it does: who must not drop does not.
+    const misjudged = answer({ promptTokens: 900, predictedOutputTokens: 200 });
+    expect(lastOf("best-score", request(0, misjudged, misjudged))).toBe(0);
+    expect(lastOf("greedy-or-drop", request(0, misjudged, misjudged))).toBeNull();
   });
 });
 
