@@ -2,24 +2,23 @@
 import { type EntryInsert } from "../durable/report.ts";
 import { languageOf } from "../policy/cache/language.ts";
 import { encodeFloats } from "../policy/half.ts";
-import { answerOf } from "./answers-from-cache.ts";
-import { costOf, decisionHeaders, outcomeOf, receiptOf } from "./decision-record.ts";
+import { decisionHeaders, receiptOf } from "./decision-record.ts";
 import { type Life } from "./gateway.ts";
 import { sha256Hex } from "./lookup/digest.ts";
 import { type StoredAnswer, vectorIdOf, writeAnswer } from "./lookup/entries.ts";
 import { type Scope } from "./lookup/fingerprint.ts";
 import { type Answer, AnswerCollector, type Verdict } from "./openai/answer.ts";
-import { textOf } from "./openai/chat.ts";
-import { errorEnvelope, GatewayError, withHeaders } from "./openai/errors.ts";
+import { GatewayError, withHeaders } from "./openai/errors.ts";
 import { type StreamEnd, passThrough } from "./openai/pass-through.ts";
-import { chunkWriter, renderCompletion } from "./openai/replay.ts";
 import { type ModelConnection, modelConnection } from "./model-connection.ts";
 import { type ModelReply } from "./ports.ts";
+import { endRequest } from "./request-end.ts";
 import { type Keep, examineNearMiss, examineServed } from "./satisfaction/examine.ts";
-import { type Flight, type FlightEvent, type Leader, beat, follow } from "./single-flight.ts";
+import { ride } from "./shared-answer.ts";
+import { type Leader, beat } from "./single-flight.ts";
 import { type RoutedCall, routeCall } from "./upstream/auto.ts";
 import { augment, estimateTokens } from "./upstream/notes.ts";
-import { isAuto, leftMs } from "./upstream/request-limits.ts";
+import { isAuto, leftMs, promptTokensOf } from "./upstream/request-limits.ts";
 
 /** A store that hangs must not hold an answer's row back for ever. */
 const STORE_MS = 5_000;
@@ -67,7 +66,7 @@ export async function askModel(life: Life, notes: readonly StoredAnswer[]): Prom
     routed?.answered(null);
     if (life.record.routing) life.desk.add({ receipt: receiptOf(life.record) });
     leader?.failed();
-    end(life, request.signal.aborted ? "client_abort" : "upstream_error", null, 0);
+    endRequest(life, request.signal.aborted ? "client_abort" : "upstream_error", null, 0);
     throw withHeaders(error, decisionHeaders(life.record, ports.now()));
   }
   // An answer with notes, or of a stand-in model, is not what the next caller should get for a week.
@@ -83,7 +82,7 @@ function refuseTooLate(life: Life): void {
   if (left === null || left > 0) return;
   life.record.upstream = null;
   life.desk.add({ receipt: receiptOf(life.record) });
-  end(life, "upstream_error", null, 0);
+  endRequest(life, "upstream_error", null, 0);
   const error = new GatewayError(
     "upstream_timeout",
     "The deadline was over before a model was asked.",
@@ -148,7 +147,7 @@ function relay(
   if (reply.body === null) {
     leader?.failed();
     routed?.ended({ ...NO_BODY, ok });
-    end(life, ok ? "incomplete" : "upstream_error", null, reply.firstByteMs);
+    endRequest(life, ok ? "incomplete" : "upstream_error", null, reply.firstByteMs);
     return new Response(null, { status: reply.status, headers });
   }
 
@@ -182,7 +181,7 @@ function relay(
     });
     const answer = verdict === null ? null : await store(verdict);
     if (answer !== null) {
-      end(life, "final", answer, reply.firstByteMs);
+      endRequest(life, "final", answer, reply.firstByteMs);
       if (record.result === "AUGMENTED") return examineServed(life, answer, keepFresh);
       return shareable ? examineNearMiss(life, answer) : undefined;
     }
@@ -191,7 +190,7 @@ function relay(
     const result =
       kind === "cancel" ? "client_abort" : ok ? outcomeKind(kind, collector) : "upstream_error";
     // A refusal of the upstream's costs nothing.
-    end(life, result, ok ? { text, ...(usage && { usage }) } : null, reply.firstByteMs);
+    endRequest(life, result, ok ? { text, ...(usage && { usage }) } : null, reply.firstByteMs);
   };
   const body = passThrough(reply.body, {
     signal: life.request.signal,
@@ -311,122 +310,4 @@ async function rowOf(life: Life, stored: StoredAnswer): Promise<EntryInsert | nu
     vector: encodeFloats(embedding),
     embedder: life.ports.embedder.space,
   };
-}
-
-/** Where the upstream does not count. An image's bytes are no words. */
-const promptTokensOf = ({ request }: Life): number =>
-  estimateTokens(request.chat.messages.map(textOf).join("\n"));
-
-function end(
-  life: Life,
-  result: "final" | "client_abort" | "upstream_error" | "incomplete",
-  answer: Pick<Answer, "text" | "usage"> | null,
-  firstByteMs: number,
-): void {
-  const { ports, record, desk, link } = life;
-  const tokensIn = answer?.usage?.promptTokens ?? (answer === null ? 0 : promptTokensOf(life));
-  const tokensOut = answer?.usage?.completionTokens ?? estimateTokens(answer?.text ?? "");
-  desk.add({
-    outcome: outcomeOf(record, {
-      result,
-      now: ports.now(),
-      tokensIn,
-      tokensOut,
-      costUsd:
-        record.lostUsd + costOf(record.chosen?.model ?? life.call.model, tokensIn, tokensOut),
-      savedUsd: 0,
-      parts: { firstByte: firstByteMs },
-    }),
-  });
-  const { tenant, notes, noteRows } = record;
-  if (record.result === "AUGMENTED" && result === "final")
-    for (const id of noteRows)
-      desk.add({ use: { id, tenant: tenant.id, expId: record.id, handling: "C" } });
-  if (notes !== null) {
-    const now = ports.now();
-    ports.isolate.decisions.set(`${tenant.id}|${record.id}`, {
-      id: record.id,
-      at: now,
-      row: null,
-      notes,
-    });
-  }
-  ports.waitUntil(desk.flushSoon(link, ports.now, ports.wait));
-}
-
-/** Serves a follower from the leader's flight; null when the leader failed before the follower had a byte. */
-async function ride(life: Life, flight: Flight): Promise<Response | null> {
-  const { ports, record, request } = life;
-  // The deadline is the first byte's: of an answer in one piece that is when it is whole.
-  let endsAt = ports.now() + (leftMs(life) ?? Number.POSITIVE_INFINITY);
-  const { coalesceMs } = ports.config.deadlines;
-  const events = follow(flight, ports.now, ports.wait, coalesceMs, () => endsAt);
-  const first = await events.next();
-  if (first.done || first.value.type === "failed" || first.value.type === "timeout") return null;
-  if (request.chat.stream) endsAt = Number.POSITIVE_INFINITY;
-  // Written down as a miss when it began to wait; not before it is certain to be none.
-  const isServed = (): void => {
-    record.result = "HIT-EXACT";
-    record.reason = "coalesced";
-    record.upstream = null;
-    life.desk.add({ receipt: receiptOf(record) });
-  };
-  const options = {
-    id: `chatcmpl-${record.id}`,
-    created: Math.floor(ports.now() / 1000),
-    model: (isAuto(life) && flight.model) || request.chat.model,
-    includeUsage: request.chat.includeUsage,
-  };
-  if (!request.chat.stream) {
-    let event: FlightEvent = first.value;
-    while (event.type === "piece") {
-      const next = await events.next();
-      if (next.done) return null;
-      event = next.value;
-    }
-    if (event.type !== "done") return null;
-    record.served = event.answer;
-    isServed();
-    end(life, "final", null, 0);
-    const headers = new Headers(decisionHeaders(record, ports.now()));
-    headers.set("content-type", "application/json");
-    const model = isAuto(life) ? event.answer.model : options.model;
-    return new Response(
-      JSON.stringify(renderCompletion(answerOf(event.answer), { ...options, model })),
-      { headers },
-    );
-  }
-
-  isServed();
-  const chunks = chunkWriter(options);
-  const encoder = new TextEncoder();
-  const send = (controller: ReadableStreamDefaultController<Uint8Array>, data: string): void =>
-    controller.enqueue(encoder.encode(`data: ${data}\n\n`));
-  let event: FlightEvent | null = first.value;
-  const stream = new ReadableStream<Uint8Array>({
-    start(controller) {
-      send(controller, chunks.role());
-    },
-    async pull(controller) {
-      const next: FlightEvent = event ?? (await events.next()).value ?? { type: "failed" };
-      event = null;
-      if (next.type === "piece") return send(controller, chunks.content(next.text));
-      if (next.type === "done") {
-        for (const data of chunks.finish(answerOf(next.answer))) send(controller, data);
-        end(life, "final", null, 0);
-      } else {
-        const error = new GatewayError("upstream_error", "The model's answer broke off.");
-        send(controller, JSON.stringify(errorEnvelope(error)));
-        end(life, "incomplete", null, 0);
-      }
-      controller.close();
-    },
-    async cancel() {
-      end(life, "client_abort", null, 0);
-      await events.return();
-    },
-  });
-  const headers = new Headers(decisionHeaders(record, ports.now()));
-  headers.set("content-type", "text/event-stream; charset=utf-8");
-  return new Response(stream, { headers });
 }

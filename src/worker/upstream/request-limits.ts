@@ -77,8 +77,8 @@ export function askOf(life: Life, draw: number): Ask {
   };
 }
 
-/** An image's bytes are no words. */
-const promptTokensOf = ({ request }: Pick<Life, "request">): number =>
+/** Where the upstream does not count. An image's bytes are no words. */
+export const promptTokensOf = ({ request }: Pick<Life, "request">): number =>
   estimateTokens(request.chat.messages.map(textOf).join("\n"));
 
 /** US dollars for a request whose caller says nothing; null: any. */
