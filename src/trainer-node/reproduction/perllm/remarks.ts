@@ -20,8 +20,10 @@ export const REMARKS: Readonly<Record<string, string>> = {
   "O11 congested": LINKS_ARE_SEEN,
   "O12 congested": LINKS_ARE_SEEN,
   "O16 congested": LINKS_ARE_SEEN,
+  "O5 misinformed": TRIALS_COST,
   "O5 misinformed-quiet": CLOUD_SUFFICES,
   "O11 misinformed-quiet": CLOUD_SUFFICES,
+  "O12 misinformed": TRIALS_COST,
   "O12 misinformed-quiet": CLOUD_SUFFICES,
   "O16 misinformed-quiet": CLOUD_SUFFICES,
   "O11 throttled-quiet": CLOUD_SUFFICES,
@@ -33,6 +35,7 @@ export const REMARKS: Readonly<Record<string, string>> = {
   "O16 misinformed": TRIALS_COST,
   "O16 wandering": TRIALS_COST,
   "O16 prompt-bound": TRIALS_COST,
+  O9: "With the servers' state as it is and both pools to choose from, plans over learnt times come near least predicted completion; the proxy's state of a second ago and its four of five to the edges were chosen to meet the published figure.",
   O13: "Predictions by class know already what the bandit has to find out.",
   "O14 208":
     "Far beyond capacity the tightest requests are lost anyway, and here they go before those that could be saved.",
