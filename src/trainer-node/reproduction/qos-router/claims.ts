@@ -21,7 +21,7 @@ export interface Claim {
 export const OURS = "graph";
 /** The rules, and the two networks that lack a part: everything but what may drop by a rule, and what knows the truth. */
 const BASELINES = [...RULES, "flat", "graph-no-impact"] as const;
-const SIMPLE = [...RULES, ...DROPPING_RULES] as const;
+export const SIMPLE = [...RULES, ...DROPPING_RULES] as const;
 
 /** Means within so much of each other are equal. */
 const SAME = 0.02;

@@ -4,6 +4,7 @@ import { type Estimate, meanEstimate } from "../report/statistics.ts";
 import { type ClaimResult, verdictOf } from "../report/verdict.ts";
 import { CLAIMS, type Claim } from "./claims.ts";
 import { MissingResult, type SeedView } from "./figures.ts";
+import { remarkOf } from "./remarks.ts";
 import { gridView, type QosRouterResults } from "./results.ts";
 
 const GROUPS = {
@@ -36,7 +37,7 @@ export function judge(results: QosRouterResults): readonly ClaimResult[] {
         claim.inGrid && settings.length > 0
           ? { holds: settings.filter((view) => holdsIn(claim, view)).length, of: settings.length }
           : null,
-      note: "",
+      note: remarkOf(claim.id),
       jobs: [...jobs],
     };
   });
