@@ -96,6 +96,7 @@ function show(live) {
   traffic();
   element("rollouts").replaceChildren(...live.regions.map(rollout));
   slices(live.regions);
+  backends(live.regions);
   decisions(live.regions.flatMap((region) => region.recent));
   const entries = live.regions.reduce((all, region) => all + region.entries, 0);
   text(
@@ -258,6 +259,36 @@ function slices(regions) {
   element("trials").replaceChildren(...lines.map((line) => tag("li", line)));
 }
 
+/** How the backends of `velo/auto` do, and whether their answers come when they are expected. */
+function backends(regions) {
+  const rows = regions.flatMap(({ region, backends: all }) =>
+    (all ?? []).map(({ backend, breaker, failureShare, forecast }) => {
+      const line = document.createElement("tr");
+      const share = (x) => `${Math.round(100 * x)} %`;
+      const inside = forecast?.secondsInside?.map(share).join(" / ");
+      const lengths = forecast?.tokensInside?.map(share).join(" / ");
+      const cells = [
+        region,
+        backend,
+        breaker === "closed"
+          ? `${share(failureShare)} failed`
+          : `${breaker}, ${share(failureShare)} failed`,
+        forecast === null ? "" : count(Math.round(forecast.meanTokens)),
+        forecast === null ? "" : `${forecast.expectedSeconds.toFixed(1)} s`,
+        forecast === null ? "" : `${forecast.seconds.toFixed(1)} s`,
+        lengths ?? "not known yet",
+        inside ?? "not known yet",
+        forecast?.inTime == null ? "not known yet" : share(forecast.inTime),
+      ];
+      line.append(...cells.map((cell) => tag("td", cell)));
+      line.classList.toggle("bad", breaker === "open");
+      return line;
+    }),
+  );
+  element("models").hidden = rows.length === 0;
+  element("backends").replaceChildren(...rows);
+}
+
 function between({ mean, low, high }) {
   const share = (x) => `${(100 * x).toFixed(1)} %`;
   return mean === null ? "not known yet" : `${share(mean)} (${share(low)} to ${share(high)})`;
@@ -311,6 +342,19 @@ function decision({ id, at, body }) {
   return item;
 }
 
+/** Which backend of `velo/auto` answered, and why. */
+function routingOf({ rule, backend, predictedSeconds, upperSeconds, reasons, tried }) {
+  return [
+    `${backend ?? "none"} by ${rule}`,
+    predictedSeconds !== null && `${predictedSeconds.toFixed(1)} s predicted`,
+    typeof upperSeconds === "number" && `at most ${upperSeconds.toFixed(1)} s`,
+    reasons.length > 0 && `breaks ${reasons.join(", ")}`,
+    ...tried.map((each) => `after ${each.backend}: ${each.why}`),
+  ]
+    .filter(Boolean)
+    .join("; ");
+}
+
 /** What `GET /admin/decisions/{id}` says, in a table. */
 function explanation(id, body) {
   const table = document.createElement("table");
@@ -322,6 +366,7 @@ function explanation(id, body) {
   };
   row("decision", id);
   row("model", [body.model, body.upstream].filter(Boolean).join(" at "));
+  row("backend", body.routing && routingOf(body.routing));
   row("policy", body.policy);
   row("probabilities", body.probabilities?.map((p) => p.toFixed(3)).join(" / "));
   row("handled as", [body.handling, body.sub].filter(Boolean).join(", "));

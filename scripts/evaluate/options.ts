@@ -31,7 +31,7 @@ export interface PairsOptions {
 /** The built-in embedder, or the one before it. */
 export type EmbedderName = "subword" | "hash";
 
-export type EvaluateOptions = PairsOptions | StreamOptions | LogOptions;
+export type EvaluateOptions = PairsOptions | StreamOptions | LogOptions | RoutingOptions;
 
 export interface StreamOptions {
   readonly command: "stream";
@@ -69,6 +69,19 @@ export interface LogOptions {
   readonly json: boolean;
 }
 
+export interface RoutingOptions {
+  readonly command: "routing";
+  readonly file: string;
+  /** FIELD=NAME,..., the name of a known format, or a file. */
+  readonly map: string | undefined;
+  readonly prices: string | undefined;
+  /** Of answers whose length the file does not tell. */
+  readonly answerTokens: number;
+  readonly embedder: EmbedderName;
+  readonly resamples: number;
+  readonly json: boolean;
+}
+
 /** Throws UsageError. */
 export function parseEvaluateArgs(args: readonly string[]): EvaluateOptions {
   const { values, positionals } = readFlags(args);
@@ -80,6 +93,8 @@ export function parseEvaluateArgs(args: readonly string[]): EvaluateOptions {
       return streamOptions(values, files);
     case "log":
       return logOptions(values, files);
+    case "routing":
+      return routingOptions(values, files);
     case undefined:
       throw new UsageError("which command?");
     default:
@@ -176,6 +191,21 @@ function logOptions(values: Flags, files: readonly string[]): LogOptions {
     cacheSampled: !(values["only-unsampled"] ?? false),
     userScope: values["user-scope"] ?? false,
     ...modelsOf(values),
+    json: values.json ?? false,
+  };
+}
+
+function routingOptions(values: Flags, files: readonly string[]): RoutingOptions {
+  refuseOthers("routing", values, ["map", "prices", "answer-tokens", "embedder", "resamples"]);
+  if (files.length !== 1) throw new UsageError("routing takes one FILE");
+  return {
+    command: "routing",
+    file: files[0]!,
+    map: values.map,
+    prices: values.prices,
+    answerTokens: whole("answer-tokens", values["answer-tokens"] ?? "200", 0, 100_000),
+    embedder: modelsOf(values).embedder,
+    resamples: whole("resamples", values.resamples ?? "1000", 20, 100_000),
     json: values.json ?? false,
   };
 }

@@ -30,8 +30,16 @@ export const USAGE = `usage: npm run evaluate -- COMMAND [options]
     --user-scope        answers are kept per end user (field user)
     --price, --embedding-price, --embedder, --verifier  as above
 
+  routing FILE          is a router better than one model for all? lines {id, question, models: {name: {correct or score, output_chars?}}}
+    --map M             the file's own field names: F=NAME,... as in models=scores, the name of a format (llmrouter, zeroeval),
+                        or a JSON file {"models": "scores"}
+    --prices FILE       {model: {input_usd_per_million_tokens, output_usd_per_million_tokens}}, or lines {model, input, output}
+    --answer-tokens N   of an answer whose length the file does not tell (200)
+    --embedder, --resamples  as above
+
 options of all
     --json              print JSON
     --help              this text
 
-Half of the pairs, chosen by a hash of what hangs together, gives the thresholds; the figures are of the other half.`;
+Half of the pairs or questions, chosen by a hash of what hangs together, gives thresholds and routers; the figures are of the other
+half.`;

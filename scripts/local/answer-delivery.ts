@@ -49,6 +49,43 @@ export async function streamAnswer(response: ServerResponse, delivery: Delivery)
   return sent;
 }
 
+/** Breaks the connection where a client can see it: after some tokens, or half-way through a body of known length. */
+export async function breakAnswer(
+  response: ServerResponse,
+  delivery: Delivery,
+  afterTokens: number,
+): Promise<number> {
+  const { chat, pieces, delay, scale } = delivery;
+  const sent = Math.min(afterTokens, pieces.length);
+  if (chat.stream) {
+    const { delta } = eventsOf(chat.model);
+    await pause(response, (delay.firstToken / scale) * 1000);
+    if (response.destroyed) return 0;
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
+    response.write(delta(pieces.slice(0, sent).join(""), true));
+    await pause(response, ((sent * delay.perToken) / scale) * 1000);
+  } else {
+    await pause(response, (delay.total / scale) * 1000);
+    if (response.destroyed) return 0;
+    const usage = usageOf(chat, pieces.length);
+    const body = completionBody({
+      model: chat.model,
+      text: pieces.join(""),
+      finishReason: "stop",
+      usage,
+    });
+    response.writeHead(200, {
+      "content-type": "application/json",
+      "content-length": Buffer.byteLength(body),
+    });
+    response.write(body.slice(0, body.length / 2));
+    // Else the reset overtakes what was written.
+    await pause(response, 20);
+  }
+  response.socket?.resetAndDestroy();
+  return sent;
+}
+
 export function sendJson(response: ServerResponse, status: number, body: string): void {
   response.writeHead(status, {
     "content-type": "application/json",

@@ -2,7 +2,7 @@
 // as long as a hosted model would (divided by a printed factor), counts what it is asked, and misbehaves on request.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { text as readText } from "node:stream/consumers";
-import { sendAnswer, sendJson, streamAnswer } from "./answer-delivery.ts";
+import { breakAnswer, sendAnswer, sendJson, streamAnswer } from "./answer-delivery.ts";
 import {
   type ChatRequest,
   errorBody,
@@ -30,8 +30,11 @@ export interface KnownAnswer {
 export interface ModelServerOptions {
   /** Question (or `conversationKey` for a follow-up) to answer. */
   readonly answers?: ReadonlyMap<string, KnownAnswer>;
-  /** null answers at once. */
-  readonly delays?: DelayAssumptions | null;
+  /** null answers at once; a function says how long each call takes. */
+  readonly delays?:
+    | DelayAssumptions
+    | null
+    | ((call: IncomingCall, tokens: number) => SampledDelay);
   /** Sampled delays are divided by it before they are waited for. */
   readonly scale?: number;
   /** A shorter answer takes as long as one of so many tokens: workloads hold bare results, models explain them. */
@@ -45,7 +48,7 @@ export interface ModelServerOptions {
   readonly onCall?: (call: ModelCall) => void;
 }
 
-interface IncomingCall {
+export interface IncomingCall {
   readonly model: string;
   readonly question: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -110,7 +113,9 @@ export async function startModelServer({
   onCall,
 }: ModelServerOptions = {}): Promise<ModelServer> {
   if (!(scale >= 1)) throw new RangeError(`scale must be at least 1, got ${scale}`);
-  const sample = delaySampler(delays, seed);
+  const sampler = typeof delays === "function" ? null : delaySampler(delays, seed);
+  const delayOf = (call: IncomingCall, tokens: number): SampledDelay =>
+    typeof delays === "function" ? delays(call, tokens) : sampler!(tokens);
   const byText = new Map<string, KnownAnswer>();
   for (const answer of answers.values()) {
     const same = byText.get(answer.text);
@@ -178,7 +183,7 @@ export async function startModelServer({
     const limit = chat.max_completion_tokens ?? chat.max_tokens ?? Infinity;
     const finishReason = pieces.length > limit ? "length" : "stop";
     if (pieces.length > limit) pieces.length = limit;
-    const delay = sample(Math.max(minDelayTokens, pieces.length));
+    const delay = delayOf(incoming, Math.max(minDelayTokens, pieces.length));
     let sent = 0;
     if (scripted?.kind === "hang") {
       // Nothing is ever written: only the caller can end this.
@@ -193,8 +198,12 @@ export async function startModelServer({
       );
     } else {
       if (!answer) stats.unknownQuestions++;
+      const delivery = { chat, pieces, finishReason, delay, scale } as const;
       const write = chat.stream ? streamAnswer : sendAnswer;
-      sent = await write(response, { chat, pieces, finishReason, delay, scale });
+      sent =
+        scripted?.kind === "break"
+          ? await breakAnswer(response, delivery, scripted.afterTokens)
+          : await write(response, delivery);
     }
     const aborted = (await ended) === "aborted";
     const promptTokens = usageOf(chat, 0).prompt_tokens;

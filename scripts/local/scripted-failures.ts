@@ -3,6 +3,8 @@
 
 export type Script =
   | { readonly kind: "hang" }
+  /** Resets the connection after so many tokens of a stream, or in the middle of an answer in one piece. */
+  | { readonly kind: "break"; readonly afterTokens: number }
   | {
       readonly kind: "status";
       readonly status: number;

@@ -82,12 +82,12 @@ const areFinite = (values: readonly number[]): boolean => values.every((v) => Nu
 
 /** A trainer divides by mu and feeds the rest to a network: one NaN would spoil its weights. */
 function isExperience(experience: Experience): boolean {
-  const { expId, tenant, f, c, omega, probs, mu, action } = experience;
+  const { expId, tenant, f, c, omega, price = omega, probs, mu, action } = experience;
   return (
     expId !== "" &&
     tenant !== "" &&
     typeof f === "string" &&
-    areFinite([...c, omega, ...probs]) &&
+    areFinite([...c, omega, price, ...probs]) &&
     mu > 0 &&
     mu <= 1 &&
     Number.isInteger(action) &&

@@ -2,6 +2,7 @@
 // R2 and the clock come in, so that tests and the simulator run this very code.
 import { distanceKnots, withDistances } from "../policy/distance-quantiles.ts";
 import { admit, type Drops, recordsOf } from "./admission.ts";
+import { afterCalls, afterRunning, backendViews, isUnused, viewFor } from "./backend-state.ts";
 import { CacheBook } from "./cache-book.ts";
 import { type EvictionSettings, Evictor, withDoomed } from "./evictor.ts";
 import { IndexQueue } from "./index-queue.ts";
@@ -124,16 +125,19 @@ export class RegionCore {
   }
 
   /** Makes a report durable and answers with what an isolate must know. Never waits for anything. */
-  report(report: Report): ReportReply {
-    if (this.#ledger.has(report.batchId)) return this.#reply(report.freshCursor, true, 0);
+  report({ calls, running, ...report }: Report): ReportReply {
+    const reply = (duplicate: boolean, dropped: number): ReportReply =>
+      this.#reply(report.freshCursor, duplicate, dropped, running?.isolate);
+    if (this.#ledger.has(report.batchId)) return reply(true, 0);
+    this.#hear(calls ?? [], running);
     if (this.#reports++ % SIZE_CHECK_EVERY === 0) this.#measure();
     const before = recordsOf(report);
-    if (this.readOnly) return this.#reply(report.freshCursor, false, before);
+    if (this.readOnly) return reply(false, before);
     const { report: admitted, drops } = admit(report, this.#filled);
     this.#count(drops);
-    if (admitted === null) return this.#reply(report.freshCursor, false, before);
+    if (admitted === null) return reply(false, before);
     const appended = this.#append(admitted);
-    if (appended === null) return this.#reply(report.freshCursor, false, before);
+    if (appended === null) return reply(false, before);
     this.#count({ "too large": appended.tooLarge });
     for (const batch of appended.batches) {
       this.#queue.fresh.add(batch);
@@ -142,7 +146,7 @@ export class RegionCore {
       this.#countForRollout(batch);
     }
     const kept = appended.batches.reduce((sum, batch) => sum + recordsOf(batch.report), 0);
-    return this.#reply(report.freshCursor, false, before - kept);
+    return reply(false, before - kept);
   }
 
   sync(freshCursor: number): ReportReply {
@@ -164,6 +168,7 @@ export class RegionCore {
       slices: this.#book.slices.views(this.#ports.now()),
       labelBudgets: this.#book.slices.accounts.views(this.#ports.now()),
       notes: this.#book.slices.accounts.notesViews(this.#ports.now()),
+      backends: backendViews(this.state.value.backends, this.#ports.now()),
     };
   }
 
@@ -258,9 +263,7 @@ export class RegionCore {
   change(
     work: (
       state: RegionState,
-    ) => Partial<
-      Pick<RegionState, "epoch" | "killSwitches" | "rollout" | "backends" | "coldStart">
-    >,
+    ) => Partial<Pick<RegionState, "epoch" | "killSwitches" | "rollout" | "coldStart">>,
   ): void {
     this.#refuseReadOnly();
     this.state.commit((state) => ({ ...state, ...work(state) }));
@@ -348,6 +351,16 @@ export class RegionCore {
     this.#drops = {};
   }
 
+  /** What is known of backends is worth a minute: memory is enough, and the next commit takes it along. */
+  #hear(calls: NonNullable<Report["calls"]>, running: Report["running"]): void {
+    if (calls.length === 0 && running === undefined) return;
+    const now = this.#ports.now();
+    const after = afterCalls(this.state.value.backends, calls, now);
+    this.state.note({
+      backends: running === undefined ? after : afterRunning(after, running, now),
+    });
+  }
+
   /** null: storage is full. */
   #append(report: Report): ReturnType<Ledger["append"]> | null {
     try {
@@ -368,7 +381,8 @@ export class RegionCore {
     }
   }
 
-  #reply(freshCursor: number, duplicate: boolean, dropped: number): ReportReply {
+  /** @param isolate whom it is told to, where it has said so */
+  #reply(freshCursor: number, duplicate: boolean, dropped: number, isolate?: string): ReportReply {
     const { epoch, killSwitches, rollout, backends, tombstones, distances } = this.state.value;
     const knots = distances && distanceKnots(distances);
     const now = this.#ports.now();
@@ -377,7 +391,7 @@ export class RegionCore {
       epoch,
       killSwitches,
       policy: servingOf(rollout, this.#ports.settings.rollout),
-      backends,
+      ...(!isUnused(backends) && { backends: viewFor(isolate, backends, now) }),
       ...this.#queue.fresh.after(freshCursor, this.#ledger.last, tombstones),
       tombstones: tombstones.filter(({ until }) => until > now).map(({ id }) => id),
       ...(distances && knots && { distances: { embedder: distances.embedder, knots } }),

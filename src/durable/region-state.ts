@@ -1,10 +1,11 @@
 // Everything a region object knows besides its tables: one JSON row, so that however much an alarm changes costs one
-// row written. Memory holds a copy that follows the row; only two watermarks and the rollout may run ahead of it.
+// row written. Memory holds a copy that follows the row; only two watermarks, the rollout and the backends may run ahead of it.
 import { type RowValue } from "../policy/cache/cache-value.ts";
 import { type DistanceHistogram } from "../policy/distance-quantiles.ts";
+import { type BackendsState, NO_BACKENDS, isBackendsState } from "./backend-state.ts";
 import { type ServingScorer } from "./evidence.ts";
 import { type ReembeddingState } from "./moves.ts";
-import { type BackendState, type KillSwitches, type LiveView, type Report } from "./report.ts";
+import { type KillSwitches, type LiveView, type Report } from "./report.ts";
 import { NO_ROLLOUT, type RolloutState } from "./rollout.ts";
 import { readMeta, type SqlStore, writeMeta } from "./rows.ts";
 
@@ -34,7 +35,7 @@ export interface RegionState {
   readonly killSwitches: KillSwitches;
   /** Which published policies serve. */
   readonly rollout: RolloutState;
-  readonly backends: readonly BackendState[];
+  readonly backends: BackendsState;
   readonly entries: number;
   readonly totals: LiveView["totals"];
   /** Records given up, by reason. */
@@ -82,7 +83,7 @@ const emptyState = (): RegionState => ({
   epoch: 1,
   killSwitches: NO_SWITCHES,
   rollout: NO_ROLLOUT,
-  backends: [],
+  backends: NO_BACKENDS,
   entries: 0,
   totals: {
     requests: 0,
@@ -126,6 +127,7 @@ export class StateRow {
       ...stored,
       totals: { ...empty.totals, ...stored.totals },
       rollout: { ...NO_ROLLOUT, ...stored.rollout },
+      backends: isBackendsState(stored.backends) ? stored.backends : NO_BACKENDS,
     };
   }
 
@@ -135,9 +137,10 @@ export class StateRow {
 
   /**
    * Moves watermarks in memory alone; the next commit writes them. A crash before that only means that rows are told
-   * to the index once more, offered to isolates a little longer, and batches counted again for the rollout.
+   * to the index once more, offered to isolates a little longer, batches counted again for the rollout, and the last
+   * calls of backends forgotten.
    */
-  note(change: Partial<Pick<RegionState, "indexed" | "visible" | "rollout">>): void {
+  note(change: Partial<Pick<RegionState, "indexed" | "visible" | "rollout" | "backends">>): void {
     this.#value = { ...this.#value, ...change };
   }
 

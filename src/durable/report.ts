@@ -3,6 +3,12 @@
 import { type Experience, type NotesArm, type Outcome } from "../policy/experience.ts";
 import { type SliceOrders } from "../policy/cache/slice.ts";
 import { type LabelBudgetView } from "./accounts.ts";
+import {
+  type BackendCall,
+  type BackendsView,
+  type BackendView,
+  type RunningCalls,
+} from "./backend-state.ts";
 import { type ServingScorer } from "./evidence.ts";
 import { type NotesView } from "./notes-trial.ts";
 import { type MoveLease, type MoveResult, type ReembeddingView } from "./moves.ts";
@@ -105,14 +111,11 @@ export interface Report {
   readonly labels: readonly Label[];
   /** By whose matchDistance this isolate serves; left out: it does not say, and nothing changes. */
   readonly scorer?: ServingScorer;
+  /** How calls of the backends of `velo/auto` ended, and which go on; not stored, and gone with a batch that is. */
+  readonly calls?: readonly BackendCall[];
+  readonly running?: RunningCalls;
   /** Last `freshCursor` this isolate has seen; 0 at start. */
   readonly freshCursor: number;
-}
-
-/** Backend health and load as the region knows it; used by selectors in a later issue, empty until then. */
-export interface BackendState {
-  readonly name: string;
-  readonly openUntil: number;
 }
 
 export interface KillSwitches {
@@ -130,7 +133,8 @@ export interface ReportReply {
   readonly killSwitches: KillSwitches;
   /** Which published policies decide. */
   readonly policy: ServingPolicies;
-  readonly backends: readonly BackendState[];
+  /** What the region knows of the backends of `velo/auto`; absent where nobody has called one. */
+  readonly backends?: BackendsView;
   /** Rows newer than `freshCursor` that the index may not show yet, oldest first, at most 64. */
   readonly fresh: readonly EntryInsert[];
   readonly freshCursor: number;
@@ -195,4 +199,6 @@ export interface LiveView {
   readonly labelBudgets: readonly LabelBudgetView[];
   /** The trials of notes. */
   readonly notes: readonly NotesView[];
+  /** The backends of `velo/auto` that were called: how long their answers are, and when they came. */
+  readonly backends: readonly BackendView[];
 }

@@ -30,6 +30,10 @@ export interface TenantSettings {
    * judge's upstream. Without it nothing but what users do and say tells whether a hit was right.
    */
   readonly examine: boolean;
+  /** For requests that name none. 0: no deadline. */
+  readonly deadlineMs: number;
+  /** Most that one request for `velo/auto` may cost as foreseen. 0: no limit. */
+  readonly maxCostUsd: number;
   /** Put the decision headers on responses. */
   readonly decisionHeaders: boolean;
 }
@@ -89,5 +93,7 @@ export const DEFAULT_SETTINGS: TenantSettings = {
   deltaHit: 0.02,
   deltaRequest: 0.01,
   examine: false,
+  deadlineMs: 0,
+  maxCostUsd: 0,
   decisionHeaders: true,
 };

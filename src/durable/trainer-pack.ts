@@ -18,6 +18,7 @@ const EXPERIENCE_FIELDS: Fields<Experience> = {
   f: true,
   c: true,
   omega: true,
+  price: true,
   noise: true,
   action: true,
   mu: true,
@@ -100,6 +101,7 @@ export function readExperience(value: unknown): Experience | null {
     isBase64(e.f, 2 * EMBEDDING_SIZE) &&
     isNumbers(e.c, CORRELATION_SIZE) &&
     Number.isFinite(e.omega) &&
+    (e.price === undefined || isNumber(e.price)) &&
     (e.noise === "zero" ||
       (isShortText(e.noise, MAX_NOISE) && e.noise.length % 4 === 0 && BASE64.test(e.noise))) &&
     isDistribution(e.probs) &&

@@ -15,7 +15,10 @@ export interface Experience {
   readonly f: string;
   /** 30 numbers, as fed. */
   readonly c: readonly number[];
+  /** log10 of the price of time, as fed. */
   readonly omega: number;
+  /** The same of the price that the reward counts by, where another was fed (routing/price-of-time.ts). */
+  readonly price?: number;
   /** "zero" in product mode, which runs one chain without noise; paper mode stores base64 float32 [K, T+1, A]. */
   readonly noise: string;
   /** Index of the action drawn. */

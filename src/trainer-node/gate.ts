@@ -81,7 +81,7 @@ export interface GateVerdict {
 /** What the gate needs of a lesson; the reward is unclipped, because a clipped one would bias estimates. */
 export function loggedDecision(lesson: Lesson): LoggedDecision {
   const { f, c, omega, action, mu, probs, at, region, tenant, group, handling, label } = lesson;
-  const weights = weightsFor(10 ** omega);
+  const weights = weightsFor(10 ** (lesson.price ?? omega));
   const quality = qualityFromAcceptance(lesson.acceptance, weights);
   const reward = utility(quality, lesson.delaySeconds, weights);
   return { f, c, omega, action, mu, probs, reward, at, region, tenant, group, handling, label };

@@ -30,6 +30,8 @@ export interface Lesson extends Sample {
   readonly resolverVersion: number;
   readonly handling: Experience["sub"];
   readonly delaySeconds: number;
+  /** log10 of the price of time that its reward counts by; `omega` when left out. */
+  readonly price?: number;
   /** y~ before it is clipped: for estimates, which clipping would bias. */
   readonly acceptance: number;
   readonly label: LessonLabel | null;
@@ -232,7 +234,7 @@ function lessonOf(
   label: TrainerLabel | null,
   table: AcceptanceTable,
 ): Lesson {
-  const { f, omega, expId, tenant, sub } = experience;
+  const { f, omega, price = omega, expId, tenant, sub } = experience;
   const delaySeconds = outcome!.delaySeconds;
   // y-hat must not know the label that corrects it, or the correction is too small.
   const known = label
@@ -245,12 +247,13 @@ function lessonOf(
     ? estimate + (label.weight / (believed ?? 1)) * (label.correct - estimate)
     : estimate;
   const fed = decodeHalf(f);
-  const weights = weightsFor(10 ** omega);
+  const weights = weightsFor(10 ** price);
   const clipped = Math.min(2, Math.max(-1, acceptance));
   return {
     f: fed,
     c: Float32Array.from(experience.c),
     omega,
+    price,
     noise: noiseOf(experience) ?? null,
     action: experience.action,
     mu: experience.mu,

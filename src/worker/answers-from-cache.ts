@@ -5,6 +5,7 @@ import { type Answer } from "./openai/answer.ts";
 import { renderCompletion, renderStream } from "./openai/replay.ts";
 import { type StoredAnswer } from "./lookup/entries.ts";
 import { labelledRow } from "./satisfaction/row-match.ts";
+import { isAuto } from "./upstream/request-limits.ts";
 
 export function serveStored(life: Life, stored: StoredAnswer): Response {
   const { ports, record, request, desk, link } = life;
@@ -12,12 +13,17 @@ export function serveStored(life: Life, stored: StoredAnswer): Response {
   const options = {
     id: `chatcmpl-${record.id}`,
     created: Math.floor(now / 1000),
-    model: request.chat.model,
+    // As in the answer that was stored: there the name is the model's that made it.
+    model: isAuto(life) ? stored.model : request.chat.model,
   };
   const answer = answerOf(stored);
   const headers = new Headers(decisionHeaders(record, now));
 
-  const savedUsd = costOf(life.call.model, stored.promptTokens, stored.completionTokens);
+  // Where no backend may be called at the caller's price nothing would have been paid.
+  const savedUsd =
+    isAuto(life) && life.outlook === null
+      ? 0
+      : costOf(life.call.model, stored.promptTokens, stored.completionTokens);
   const row = record.result === "HIT-SEMANTIC" ? record.decision?.selected : null;
   desk.add({
     outcome: outcomeOf(record, {

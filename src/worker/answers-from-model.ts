@@ -2,22 +2,23 @@
 import { type EntryInsert } from "../durable/report.ts";
 import { languageOf } from "../policy/cache/language.ts";
 import { encodeFloats } from "../policy/half.ts";
-import { answerOf } from "./answers-from-cache.ts";
-import { costOf, decisionHeaders, outcomeOf, receiptOf } from "./decision-record.ts";
+import { decisionHeaders, receiptOf } from "./decision-record.ts";
 import { type Life } from "./gateway.ts";
 import { sha256Hex } from "./lookup/digest.ts";
 import { type StoredAnswer, vectorIdOf, writeAnswer } from "./lookup/entries.ts";
 import { type Scope } from "./lookup/fingerprint.ts";
-import { type Answer, AnswerCollector } from "./openai/answer.ts";
-import { textOf } from "./openai/chat.ts";
-import { errorEnvelope, GatewayError } from "./openai/errors.ts";
+import { type Answer, AnswerCollector, type Verdict } from "./openai/answer.ts";
+import { GatewayError, withHeaders } from "./openai/errors.ts";
 import { type StreamEnd, passThrough } from "./openai/pass-through.ts";
-import { chunkWriter, renderCompletion } from "./openai/replay.ts";
 import { type ModelConnection, modelConnection } from "./model-connection.ts";
 import { type ModelReply } from "./ports.ts";
+import { endRequest } from "./request-end.ts";
 import { type Keep, examineNearMiss, examineServed } from "./satisfaction/examine.ts";
-import { type FlightEvent, type Leader, beat, follow } from "./single-flight.ts";
+import { ride } from "./shared-answer.ts";
+import { type Leader, beat } from "./single-flight.ts";
+import { type RoutedCall, routeCall } from "./upstream/auto.ts";
 import { augment, estimateTokens } from "./upstream/notes.ts";
+import { isAuto, leftMs, promptTokensOf } from "./upstream/request-limits.ts";
 
 /** A store that hangs must not hold an answer's row back for ever. */
 const STORE_MS = 5_000;
@@ -26,6 +27,7 @@ const MAX_FOLLOWS = 3;
 
 export async function askModel(life: Life, notes: readonly StoredAnswer[]): Promise<Response> {
   const { ports, request } = life;
+  refuseTooLate(life);
   // Notes make the answer depend on more than the request.
   const key = notes.length > 0 ? null : flightKey(life);
   let leader: Leader | null = null;
@@ -33,37 +35,66 @@ export async function askModel(life: Life, notes: readonly StoredAnswer[]): Prom
     for (let joined = 0; joined < MAX_FOLLOWS; joined++) {
       const flight = ports.isolate.flights.running(key, ports.now());
       if (flight === null) break;
-      const response = await ride(
-        life,
-        follow(flight, ports.now, ports.wait, ports.config.deadlines.coalesceMs),
-      );
+      const response = await ride(life, flight);
       if (response !== null) return response;
       // Patience ended before the flight did: waiting once more would take as long again.
       if (ports.isolate.flights.running(key, ports.now()) === flight) break;
     }
-    // An answer that is not to be stored is not to be handed to others either.
-    if (life.eligibility.store && !life.controls.noStore) {
+    refuseTooLate(life);
+    if (mayLead(life)) {
       leader = ports.isolate.flights.lead(key, ports.now());
       ports.waitUntil(beat(leader.flight, ports.now, ports.wait));
     }
   }
   const connection = modelConnection(life, leader);
+  const deadlineMs = leftMs(life);
+  let routed: RoutedCall | null = null;
   let reply: ModelReply;
   try {
+    const written = await outgoing(life, notes);
+    // From the choice to the call nothing is awaited: the next choice counts this call.
+    routed = routeCall(life);
     reply = await ports.callModel({
       ...life.call,
-      ...(await outgoing(life, notes)),
+      ...written,
       signal: connection.signal,
+      ...(deadlineMs !== null && { deadlineMs }),
+      ...(routed && { plan: routed.plan }),
     });
+    routed?.answered(reply);
   } catch (error) {
+    routed?.answered(null);
+    if (life.record.routing) life.desk.add({ receipt: receiptOf(life.record) });
     leader?.failed();
-    end(life, request.signal.aborted ? "client_abort" : "upstream_error", null, 0);
-    throw error;
+    endRequest(life, request.signal.aborted ? "client_abort" : "upstream_error", null, 0);
+    throw withHeaders(error, decisionHeaders(life.record, ports.now()));
   }
   // An answer with notes, or of a stand-in model, is not what the next caller should get for a week.
-  const shareable = notes.length === 0 && reply.upstream === life.call.upstream.name;
+  const isAsked = routed?.isShareable ?? reply.upstream === life.call.upstream.name;
+  const shareable = notes.length === 0 && isAsked;
   connection.hasAnswered = true;
-  return relay(life, reply, { leader, connection, shareable });
+  return relay(life, reply, { leader, connection, shareable, routed });
+}
+
+/** A caller whose time is over pays for no call. */
+function refuseTooLate(life: Life): void {
+  const left = leftMs(life);
+  if (left === null || left > 0) return;
+  life.record.upstream = null;
+  life.desk.add({ receipt: receiptOf(life.record) });
+  endRequest(life, "upstream_error", null, 0);
+  const error = new GatewayError(
+    "upstream_timeout",
+    "The deadline was over before a model was asked.",
+  );
+  throw withHeaders(error, decisionHeaders(life.record, life.ports.now()));
+}
+
+/** Whether others may be handed what this request gets. */
+function mayLead(life: Life): boolean {
+  const isStorable = life.eligibility.store && !life.controls.noStore;
+  // At a deadline or a price of its own it may be sent where nobody else would be.
+  return isStorable && !(isAuto(life) && life.limits.isOwn);
 }
 
 /** Requests that may share a call: equal in everything that shapes the answer, its length included. */
@@ -96,11 +127,18 @@ interface Relay {
   readonly leader: Leader | null;
   readonly connection: ModelConnection;
   readonly shareable: boolean;
+  readonly routed: RoutedCall | null;
 }
 
-function relay(life: Life, reply: ModelReply, { leader, connection, shareable }: Relay): Response {
+function relay(
+  life: Life,
+  reply: ModelReply,
+  { leader, connection, shareable, routed }: Relay,
+): Response {
   const { ports, record } = life;
   record.upstream = reply.upstream;
+  // Written down before it was known which backend answers.
+  if (routed !== null) life.desk.add({ receipt: receiptOf(record) });
   const headers = new Headers(reply.headers);
   for (const [name, value] of Object.entries(decisionHeaders(record, ports.now())))
     headers.set(name, value);
@@ -108,7 +146,8 @@ function relay(life: Life, reply: ModelReply, { leader, connection, shareable }:
   if (!ok) leader?.failed();
   if (reply.body === null) {
     leader?.failed();
-    end(life, ok ? "incomplete" : "upstream_error", null, reply.firstByteMs);
+    routed?.ended({ ...NO_BODY, ok });
+    endRequest(life, ok ? "incomplete" : "upstream_error", null, reply.firstByteMs);
     return new Response(null, { status: reply.status, headers });
   }
 
@@ -121,8 +160,7 @@ function relay(life: Life, reply: ModelReply, { leader, connection, shareable }:
   // Keeps the request's context alive until its end is written down, also when the client has left.
   const settled = Promise.withResolvers<void>();
   ports.waitUntil(settled.promise);
-  const store = async (): Promise<Answer | null> => {
-    const verdict = collector.end();
+  const store = async (verdict: Verdict): Promise<Answer | null> => {
     if (verdict.storable) await keep(life, verdict.answer, shareable, leader);
     // Followers have seen its beginning, and would get no more by asking again.
     else if (collector.unfinished !== null && leader !== null && life.scope !== null)
@@ -131,9 +169,19 @@ function relay(life: Life, reply: ModelReply, { leader, connection, shareable }:
     return verdict.storable ? verdict.answer : null;
   };
   const settle = async (kind: StreamEnd): Promise<void> => {
-    const answer = kind === "done" ? await store() : null;
+    // An answer in one piece is read when it is there: until then it has neither text nor usage.
+    const verdict = kind === "done" ? collector.end() : null;
+    routed?.ended({
+      kind,
+      ok,
+      hasEnded: collector.hasEnded,
+      promptTokens: collector.usage?.promptTokens ?? promptTokensOf(life),
+      outputTokens: collector.usage?.completionTokens ?? estimateTokens(collector.text),
+      firstByteMs: reply.firstByteMs,
+    });
+    const answer = verdict === null ? null : await store(verdict);
     if (answer !== null) {
-      end(life, "final", answer, reply.firstByteMs);
+      endRequest(life, "final", answer, reply.firstByteMs);
       if (record.result === "AUGMENTED") return examineServed(life, answer, keepFresh);
       return shareable ? examineNearMiss(life, answer) : undefined;
     }
@@ -142,7 +190,7 @@ function relay(life: Life, reply: ModelReply, { leader, connection, shareable }:
     const result =
       kind === "cancel" ? "client_abort" : ok ? outcomeKind(kind, collector) : "upstream_error";
     // A refusal of the upstream's costs nothing.
-    end(life, result, ok ? { text, ...(usage && { usage }) } : null, reply.firstByteMs);
+    endRequest(life, result, ok ? { text, ...(usage && { usage }) } : null, reply.firstByteMs);
   };
   const body = passThrough(reply.body, {
     signal: life.request.signal,
@@ -150,6 +198,7 @@ function relay(life: Life, reply: ModelReply, { leader, connection, shareable }:
     onChunk(chunk) {
       collector.push(chunk);
       if (leader !== null && collector.text.length > told) {
+        leader.flight.model = collector.model;
         leader.piece(collector.text.slice(told));
         told = collector.text.length;
       }
@@ -160,7 +209,7 @@ function relay(life: Life, reply: ModelReply, { leader, connection, shareable }:
         if (!connection.isWanted()) connection.close();
         ports.waitUntil(
           rest.then(async (kind) => {
-            if (kind === "done") await store();
+            if (kind === "done") await store(collector.end());
             else leader?.failed();
           }),
         );
@@ -169,6 +218,14 @@ function relay(life: Life, reply: ModelReply, { leader, connection, shareable }:
   });
   return new Response(body, { status: reply.status, headers });
 }
+
+const NO_BODY = {
+  kind: "done",
+  hasEnded: false,
+  promptTokens: 0,
+  outputTokens: 0,
+  firstByteMs: 0,
+} as const;
 
 /** An answer may be final for the client (cut by length, a refusal, a tool call) and still not be stored. */
 const outcomeKind = (kind: "done" | "error", collector: AnswerCollector) =>
@@ -253,116 +310,4 @@ async function rowOf(life: Life, stored: StoredAnswer): Promise<EntryInsert | nu
     vector: encodeFloats(embedding),
     embedder: life.ports.embedder.space,
   };
-}
-
-/** Where the upstream does not count. An image's bytes are no words. */
-const promptTokensOf = ({ request }: Life): number =>
-  estimateTokens(request.chat.messages.map(textOf).join("\n"));
-
-function end(
-  life: Life,
-  result: "final" | "client_abort" | "upstream_error" | "incomplete",
-  answer: Pick<Answer, "text" | "usage"> | null,
-  firstByteMs: number,
-): void {
-  const { ports, record, desk, link } = life;
-  const tokensIn = answer?.usage?.promptTokens ?? (answer === null ? 0 : promptTokensOf(life));
-  const tokensOut = answer?.usage?.completionTokens ?? estimateTokens(answer?.text ?? "");
-  desk.add({
-    outcome: outcomeOf(record, {
-      result,
-      now: ports.now(),
-      tokensIn,
-      tokensOut,
-      costUsd: costOf(life.call.model, tokensIn, tokensOut),
-      savedUsd: 0,
-      parts: { firstByte: firstByteMs },
-    }),
-  });
-  const { tenant, notes, noteRows } = record;
-  if (record.result === "AUGMENTED" && result === "final")
-    for (const id of noteRows)
-      desk.add({ use: { id, tenant: tenant.id, expId: record.id, handling: "C" } });
-  if (notes !== null) {
-    const now = ports.now();
-    ports.isolate.decisions.set(`${tenant.id}|${record.id}`, {
-      id: record.id,
-      at: now,
-      row: null,
-      notes,
-    });
-  }
-  ports.waitUntil(desk.flushSoon(link, ports.now, ports.wait));
-}
-
-/** Serves a follower from the leader's flight; null when the leader failed before the follower had a byte. */
-async function ride(
-  life: Life,
-  events: AsyncGenerator<FlightEvent, void, void>,
-): Promise<Response | null> {
-  const { ports, record, request } = life;
-  const first = await events.next();
-  if (first.done || first.value.type === "failed" || first.value.type === "timeout") return null;
-  // Written down as a miss when it began to wait; not before it is certain to be none.
-  const isServed = (): void => {
-    record.result = "HIT-EXACT";
-    record.reason = "coalesced";
-    life.desk.add({ receipt: receiptOf(record) });
-  };
-  const options = {
-    id: `chatcmpl-${record.id}`,
-    created: Math.floor(ports.now() / 1000),
-    model: request.chat.model,
-    includeUsage: request.chat.includeUsage,
-  };
-  if (!request.chat.stream) {
-    let event: FlightEvent = first.value;
-    while (event.type === "piece") {
-      const next = await events.next();
-      if (next.done) return null;
-      event = next.value;
-    }
-    if (event.type !== "done") return null;
-    record.served = event.answer;
-    isServed();
-    end(life, "final", null, 0);
-    const headers = new Headers(decisionHeaders(record, ports.now()));
-    headers.set("content-type", "application/json");
-    return new Response(JSON.stringify(renderCompletion(answerOf(event.answer), options)), {
-      headers,
-    });
-  }
-
-  isServed();
-  const chunks = chunkWriter(options);
-  const encoder = new TextEncoder();
-  const send = (controller: ReadableStreamDefaultController<Uint8Array>, data: string): void =>
-    controller.enqueue(encoder.encode(`data: ${data}\n\n`));
-  let event: FlightEvent | null = first.value;
-  const stream = new ReadableStream<Uint8Array>({
-    start(controller) {
-      send(controller, chunks.role());
-    },
-    async pull(controller) {
-      const next: FlightEvent = event ?? (await events.next()).value ?? { type: "failed" };
-      event = null;
-      if (next.type === "piece") return send(controller, chunks.content(next.text));
-      if (next.type === "done") {
-        for (const data of chunks.finish(answerOf(next.answer))) send(controller, data);
-        end(life, "final", null, 0);
-      } else {
-        const error = new GatewayError("upstream_error", "The model's answer broke off.");
-        send(controller, JSON.stringify(errorEnvelope(error)));
-        end(life, "incomplete", null, 0);
-      }
-      controller.close();
-    },
-    async cancel() {
-      end(life, "client_abort", null, 0);
-      await events.return();
-    },
-  });
-  const headers = new Headers(decisionHeaders(record, ports.now()));
-  headers.set("content-type", "text/event-stream; charset=utf-8");
-  return new Response(stream, { headers });
 }

@@ -5,7 +5,7 @@ import { embedderProfile } from "../policy/embedders.ts";
 import { builtInEmbedder, builtInSpace } from "./built-in-embedder.ts";
 import { builtInScorer } from "./built-in-verifier.ts";
 import { type AuthPorts } from "./auth.ts";
-import { type Config, type UpstreamConfig, fallbacksOf, parseConfig } from "./config.ts";
+import { type Config, type UpstreamConfig, parseConfig } from "./config.ts";
 import { spaceOf } from "./embedder-config.ts";
 import { type Env } from "./env.ts";
 import { Isolate } from "./isolate.ts";
@@ -20,14 +20,13 @@ import {
 import { GatewayError } from "./openai/errors.ts";
 import { type PolicyBucket } from "./policy-files.ts";
 import { loadedPolicy, policyStatus, refreshPolicies } from "./policy-loader.ts";
-import { type Dependency, type Hop, type ModelCall, type ModelReply, type Ports } from "./ports.ts";
+import { type Dependency, type Hop, type Ports } from "./ports.ts";
 import { embeddingPrice } from "./prices.ts";
 import { type MovingPorts, moveRows } from "./re-embedding.ts";
 import { type RegionConfig, regionObjectName, regionOf } from "./regions.ts";
-import { Breakers, CircuitBreaker, guarded } from "./upstream/breaker.ts";
-import { callFirstAvailable } from "./upstream/call.ts";
+import { CircuitBreaker, guarded } from "./upstream/breaker.ts";
 import { waitFor, withDeadline } from "./upstream/deadline.ts";
-import { RetryBudget } from "./upstream/retry.ts";
+import { ModelCalls } from "./upstream/model-calls.ts";
 import { type UpstreamTarget } from "./upstream/target.ts";
 import { workersAiFetch } from "./upstream/workers-ai.ts";
 
@@ -53,7 +52,6 @@ export interface World {
   readonly tenants: AuthPorts["tenants"];
 }
 
-const encoder = new TextEncoder();
 const isolate = new Isolate();
 /**
  * A late reply costs at most the look-up's deadline, so these breakers are quicker to try again than those of model
@@ -66,22 +64,33 @@ const dependencies: Readonly<Record<Dependency, CircuitBreaker>> = {
   store: new CircuitBreaker(LOOK_UP_BREAKER),
   region: new CircuitBreaker(LOOK_UP_BREAKER),
 };
-const upstreamBreakers = new Breakers();
-const retryBudgets = new Map<string, RetryBudget>();
+const modelCalls = new ModelCalls();
 
 /** Parsed once per isolate; a broken document fails every request with its message in the log. */
 let parsed:
-  | { readonly from: unknown; readonly embedder: string; readonly config: Config }
+  | {
+      readonly from: unknown;
+      readonly embedder: string;
+      readonly routing: string | undefined;
+      readonly config: Config;
+    }
   | undefined;
 function configOf(env: Env): Config {
-  if (parsed === undefined || parsed.from !== env.VELO || parsed.embedder !== env.EMBEDDER)
+  if (
+    parsed === undefined ||
+    parsed.from !== env.VELO ||
+    parsed.embedder !== env.EMBEDDER ||
+    parsed.routing !== env.ROUTING
+  )
     parsed = {
       from: env.VELO,
       embedder: env.EMBEDDER,
+      routing: env.ROUTING,
       config: parseConfig(env.VELO, {
         environment: env.ENVIRONMENT,
         upstreamBaseUrl: env.UPSTREAM_BASE_URL,
         embedder: env.EMBEDDER,
+        routing: env.ROUTING,
       }),
     };
   return parsed.config;
@@ -178,7 +187,14 @@ export function worldOf(
     scorer: () => builtInScorer(() => isolate.counters.scorerFailures++),
     policyStatus,
     refreshPolicies: (serving) => refreshPolicies(serving, env),
-    callModel: (call) => callModel(call, config, env, now),
+    callModel: (call) =>
+      modelCalls.call(call, config, {
+        fetch: (...asked) => fetch(...asked),
+        now,
+        random: Math.random,
+        wait: waitFor,
+        targetOf: (upstream) => targetOf(upstream, config, env),
+      }),
   };
   return {
     request,
@@ -215,46 +231,6 @@ async function bounded<T>(
   return outcome.ok
     ? { ok: true, value: outcome.value, ms: took }
     : { ok: false, reason: outcome.reason, ms: took };
-}
-
-async function callModel(
-  call: ModelCall,
-  config: Config,
-  env: Env,
-  now: () => number,
-): Promise<ModelReply> {
-  const routes = [
-    { upstream: call.upstream, model: call.model },
-    ...fallbacksOf(config, call.upstream, call.model),
-  ];
-  return callFirstAvailable(
-    routes.map(({ upstream }) => targetOf(upstream, config, env)),
-    ({ name }) => ({
-      path: call.path,
-      body: bodyFor(call, routes.find(({ upstream }) => upstream.name === name)?.model.target),
-      headers: call.headers,
-      signal: call.signal,
-    }),
-    {
-      fetch: (url, init) => fetch(url, init),
-      now,
-      random: Math.random,
-      wait: waitFor,
-      // One tenant's bad key or model must not open the breaker for everybody.
-      breakerFor: ({ name }) => upstreamBreakers.for(`${call.tenant}|${name}|${call.model.id}`),
-      budgetFor: ({ name }) => {
-        const budget = retryBudgets.get(name) ?? new RetryBudget();
-        retryBudgets.set(name, budget);
-        return budget;
-      },
-    },
-  );
-}
-
-/** The caller's own bytes, unless this upstream knows the model by another name. */
-function bodyFor(call: ModelCall, target: string | undefined): ModelCall["raw"] {
-  if (target === undefined || target === call.json["model"]) return call.raw;
-  return Uint8Array.from(encoder.encode(JSON.stringify({ ...call.json, model: target })));
 }
 
 function targetOf(upstream: UpstreamConfig, config: Config, env: Env): UpstreamTarget {

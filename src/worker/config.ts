@@ -12,6 +12,14 @@ import {
 } from "./config-fields.ts";
 import { type EmbedderConfig, parseEmbedder } from "./embedder-config.ts";
 import { type RegionConfig } from "./regions.ts";
+import {
+  AUTO_MODEL,
+  type AutoSettings,
+  type RoutingConfig,
+  backendsOf,
+  parseAuto,
+  parseRouting,
+} from "./upstream/backends.ts";
 
 export { ConfigError };
 
@@ -22,6 +30,8 @@ export interface ModelConfig {
   readonly target: string;
   readonly inputUsdPerMillionTokens: number;
   readonly outputUsdPerMillionTokens: number;
+  /** Among the models that `velo/auto` chooses from. */
+  readonly auto?: AutoSettings;
 }
 
 export interface UpstreamConfig {
@@ -64,6 +74,7 @@ export interface Config {
   /** The model that judges answers (satisfaction/judge.ts); null: only what rules can tell counts. */
   readonly judge: Route | null;
   readonly embedder: EmbedderConfig;
+  readonly routing: RoutingConfig;
 }
 
 const HINTS = ["wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me"] as const;
@@ -90,14 +101,18 @@ function parseModel(value: unknown, path: string): ModelConfig {
     "target",
     "inputUsdPerMillionTokens",
     "outputUsdPerMillionTokens",
+    "auto",
   ]);
   const id = text(f["id"], `${path}.id`);
-  const price = (key: string) => number(f[key] ?? 0, `${path}.${key}`, 0, 10_000);
+  // A model is chosen by its price, and a price that nobody wrote down would be the lowest.
+  const price = (key: string) =>
+    number(f["auto"] === undefined ? (f[key] ?? 0) : f[key], `${path}.${key}`, 0, 10_000);
   return {
     id,
     target: text(f["target"] ?? id, `${path}.target`),
     inputUsdPerMillionTokens: price("inputUsdPerMillionTokens"),
     outputUsdPerMillionTokens: price("outputUsdPerMillionTokens"),
+    ...(f["auto"] !== undefined && { auto: parseAuto(f["auto"], `${path}.auto`) }),
   };
 }
 
@@ -186,7 +201,7 @@ const DEMO: UpstreamConfig = {
  * Parses the document, or gives the embedded defaults.
  * @param document the `VELO` variable: an object, or JSON text
  * @param overrides `UPSTREAM_BASE_URL` puts one OpenAI-compatible upstream in place of the default; `EMBEDDER` names the
- *   embedder
+ *   embedder, `ROUTING` the rule of `velo/auto`
  * @throws ConfigError with the path of the first wrong setting
  */
 export function parseConfig(
@@ -195,6 +210,7 @@ export function parseConfig(
     readonly environment: string;
     readonly upstreamBaseUrl?: string | undefined;
     readonly embedder?: string | undefined;
+    readonly routing?: string | undefined;
   },
 ): Config {
   let value = document ?? {};
@@ -214,6 +230,7 @@ export function parseConfig(
     "omega",
     "judge",
     "embedder",
+    "routing",
   ]);
   const deadlines = fields(root["deadlines"] ?? {}, "VELO.deadlines", [
     "embedMs",
@@ -286,6 +303,7 @@ export function parseConfig(
     omega: safeOmega(number(root["omega"] ?? 0.1, "VELO.omega", 0.001, 10)),
     judge: root["judge"] === undefined ? null : parseJudge(root["judge"], upstreams),
     embedder: parseEmbedder(overrides.embedder, root["embedder"], overrides.environment),
+    routing: parseRouting(root["routing"], overrides.routing, upstreams),
   };
 }
 
@@ -334,8 +352,10 @@ export interface Route {
   readonly model: ModelConfig;
 }
 
-/** The upstream and model that serve a model name, or null. */
+/** The upstream and model that serve a model name, or null; of `velo/auto` the first that may be chosen. */
 export function routeModel(config: Config, model: string): Route | null {
+  const [first] = model === AUTO_MODEL ? backendsOf(config.upstreams) : [];
+  if (first !== undefined) return { upstream: first.upstream, model: first.model };
   for (const upstream of config.upstreams) {
     const listed = upstream.models.find(({ id }) => id === model);
     if (listed) return { upstream, model: listed };

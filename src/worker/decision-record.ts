@@ -8,13 +8,15 @@ import { type Experience, type NotesArm, type Outcome } from "../policy/experien
 import { encodeHalf } from "../policy/half.ts";
 import { type Observation, type Policy } from "../policy/network/policy.ts";
 import { RESOLVER_VERSION, obstacleOf } from "../policy/cache/resolver.ts";
-import { type ModelConfig } from "./config.ts";
+import { type ModelConfig, type Route } from "./config.ts";
 import { type EmbedderInfo } from "./lookup/embedder.ts";
 import { type StoredAnswer } from "./lookup/entries.ts";
 import { type LookUp } from "./lookup/look-up.ts";
 import { type Examination } from "./satisfaction/plan.ts";
 import { SHARED_OPERATIONS, costOfLookUp, costOfOperations } from "./prices.ts";
+import { type RoutingNote } from "./upstream/auto.ts";
 import { estimateTokens } from "./upstream/notes.ts";
+import { type Outlook } from "./upstream/outlook.ts";
 
 type CacheResult = "HIT-EXACT" | "HIT-SEMANTIC" | "AUGMENTED" | "MISS" | "BYPASS";
 
@@ -45,12 +47,19 @@ export interface DecisionRecord {
   /** What observe mode would have served. */
   would: CacheResult | null;
   upstream: string | null;
+  /** US dollars for calls that were given up. */
+  lostUsd: number;
   overheadMs: number;
   /** Whether its answer is compared with a second one; null where that is not possible or not wanted. */
   examination: Examination | null;
   /** Where notes were possible: its part in their trial, and the rows that they came from. */
   notes: NotesArm | null;
   noteRows: readonly string[];
+  /** Of a request for `velo/auto` that a model answers: the choice, and what was chosen. */
+  routing?: RoutingNote;
+  chosen?: Route;
+  /** Of any request for `velo/auto`: what a model's answer was expected to come to when the cache was asked. */
+  outlook?: Outlook;
 }
 
 /** `d<time in base36>-<random>-<region>`: sorts by time and names the object that keeps it. */
@@ -72,7 +81,13 @@ export function decisionHeaders(record: DecisionRecord, now: number): Record<str
   headers["x-velo-decision"] = record.id;
   headers["x-velo-region"] = record.region;
   headers["x-velo-overhead-ms"] = String(Math.round(record.overheadMs));
-  headers["x-velo-model"] = asciiHeader(record.served?.model ?? record.model);
+  headers["x-velo-model"] = asciiHeader(
+    record.served?.model ?? record.routing?.model ?? record.model,
+  );
+  if (record.routing) {
+    headers["x-velo-backend"] = asciiHeader(record.routing.backend ?? "none");
+    headers["x-velo-routing"] = asciiHeader(routingHeader(record.routing), 1_024);
+  }
   if (record.policy) headers["x-velo-policy"] = `${record.policy.name}@${record.policy.version}`;
   const row = record.decision?.selected;
   if (row && record.result !== "MISS")
@@ -82,10 +97,22 @@ export function decisionHeaders(record: DecisionRecord, now: number): Record<str
   return headers;
 }
 
-/** Header values are bytes: a model's or a field's name may hold anything. */
-const asciiHeader = (value: string): string => value.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 128);
+function routingHeader(routing: RoutingNote): string {
+  const { rule, predictedSeconds, feasible, reasons, tried } = routing;
+  return [
+    rule,
+    ...(predictedSeconds === null ? [] : [`predicted=${predictedSeconds.toFixed(2)}s`]),
+    ...(feasible ? [] : [`infeasible=${reasons.join(",")}`]),
+    ...(tried.length === 0 ? [] : [`tried=${tried.map(({ backend }) => backend).join(",")}`]),
+  ].join("; ");
+}
 
-export function experienceOf(record: DecisionRecord, omega: number): Experience | null {
+/** Header values are bytes: a model's or a field's name may hold anything. */
+const asciiHeader = (value: string, maxLength = 128): string =>
+  value.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, maxLength);
+
+/** @param price log10 of the price of time that is set; what was fed may be another (policy/routing/price-of-time.ts) */
+export function experienceOf(record: DecisionRecord, price: number): Experience | null {
   const { decision, observation, policy } = record;
   if (!decision || !observation || !policy) return null;
   const distances = (record.lookUp?.candidates ?? []).map(({ distance }) => distance);
@@ -97,7 +124,8 @@ export function experienceOf(record: DecisionRecord, omega: number): Experience 
     at: record.receivedAt,
     f: encodeHalf(observation.f),
     c: Array.from(observation.c),
-    omega,
+    omega: observation.omega,
+    ...(observation.omega !== price && { price }),
     noise: "zero",
     action: decision.action,
     mu: decision.mu,
@@ -132,6 +160,15 @@ export function receiptOf(record: DecisionRecord): Receipt {
       route: record.route,
       model: record.model,
       upstream: record.upstream,
+      ...(record.routing && { routing: record.routing }),
+      ...(record.outlook && {
+        outlook: {
+          backend: record.outlook.backend.id,
+          seconds: record.outlook.seconds,
+          usd: record.outlook.usd,
+          priceOfTime: record.observation && round(10 ** record.observation.omega),
+        },
+      }),
       stream: record.stream,
       question: record.question.slice(0, 300),
       overheadMs: Math.round(record.overheadMs),

@@ -38,7 +38,9 @@ export async function embeddings(world: World): Promise<Response> {
     );
   }
   const routed = routeModel(ports.config, parsed.model);
-  if (routed === null || routed.upstream.kind !== "openai")
+  // What stands for any chat model embeds nothing.
+  const isNamed = routed?.model.id === parsed.model;
+  if (routed === null || !isNamed || routed.upstream.kind !== "openai")
     throw new GatewayError(
       "model_not_found",
       `The embedding model \`${parsed.model.slice(0, 100)}\` does not exist here.`,

@@ -16,6 +16,8 @@ export interface Env {
   readonly BASELINE?: string;
   /** The configuration document (config.ts), a JSON object or string; embedded defaults when unset. */
   readonly VELO?: unknown;
+  /** The rule by which `velo/auto` chooses (upstream/backends.ts), in place of the document's. */
+  readonly ROUTING?: string;
   /** Secrets. An unset secret turns its routes off. */
   readonly KEY_PEPPER?: string;
   readonly ADMIN_TOKEN?: string;

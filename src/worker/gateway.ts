@@ -7,6 +7,7 @@ import { limitsInSlice, sliceOf } from "../policy/cache/slice.ts";
 import { type Decision, decide } from "../policy/decide.ts";
 import { FIXED_RULE } from "../policy/network/greedy.ts";
 import { buildObservation } from "../policy/observation.ts";
+import { priceOfTime } from "../policy/routing/price-of-time.ts";
 import { verifierLimits } from "../policy/verifier/pair-scorer.ts";
 import { serveStored } from "./answers-from-cache.ts";
 import { askModel, keepFresh } from "./answers-from-model.ts";
@@ -29,6 +30,8 @@ import { examineServed } from "./satisfaction/examine.ts";
 import { earlierWording, isRegenerate, noteAsk } from "./satisfaction/implicit.ts";
 import { planExamination } from "./satisfaction/plan.ts";
 import { withDeadline } from "./upstream/deadline.ts";
+import { type Outlook, outlookOf } from "./upstream/outlook.ts";
+import { type RequestLimits, limitsOf } from "./upstream/request-limits.ts";
 
 /** What a policy may take at least, however little of the look-up's time is left. Milliseconds. */
 const POLICY_MS = 20;
@@ -54,6 +57,7 @@ export interface Life {
   readonly startedAt: number;
   readonly ports: Ports;
   readonly controls: CacheControls;
+  readonly limits: RequestLimits;
   readonly eligibility: Eligibility;
   readonly record: DecisionRecord;
   readonly call: ModelCall;
@@ -66,6 +70,8 @@ export interface Life {
   readonly asker: Asker;
   /** It asks again for what the cache has just answered: this time the model answers. */
   readonly isRegenerate: boolean;
+  /** What a model's answer would come to where the choice is velo's; null: the caller has named its model. */
+  readonly outlook: Outlook | null;
 }
 
 export async function answerChat(request: GatewayRequest, ports: Ports): Promise<Response> {
@@ -148,6 +154,7 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
       { param: "model" },
     );
   const asked = cacheControlsOf(request.headers, body["cache"]);
+  const limits = limitsOf(request.headers, key.tenant.settings);
   const desk = ports.isolate.desk(regionObjectName(region, key.tenant.id));
   const placed = await placeInCache(request, asked, ports);
   const cached = desk.paysToLookUp(key.tenant.id)
@@ -162,10 +169,12 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
     link: ports.link(region, key.tenant.id),
   };
   const again = aside(ports, false, () => isRegenerate({ ...asking, headers: request.headers }));
-  return {
+  const life: Life = {
     ...asking,
     request,
+    limits,
     startedAt,
+    outlook: null,
     controls: again ? { ...asked, noCache: true } : asked,
     isRegenerate: again,
     call: {
@@ -200,12 +209,18 @@ async function begin(request: GatewayRequest, ports: Ports): Promise<Life> {
       served: null,
       would: null,
       upstream: null,
+      lostUsd: 0,
       overheadMs: 0,
       examination: null,
       notes: null,
       noteRows: [],
     },
   };
+  const outlook = aside(ports, null, () => outlookOf(life));
+  if (outlook === null) return life;
+  life.record.outlook = outlook;
+  const { upstream, model } = outlook.backend;
+  return { ...life, outlook, call: { ...life.call, upstream, model } };
 }
 
 /** Repeats are found without embedding and index. */
@@ -323,7 +338,7 @@ async function propose(life: Life, found: LookUp, serve: boolean): Promise<Decis
   const observation = buildObservation(
     found.embedding,
     found.candidates,
-    Math.log10(config.omega),
+    Math.log10(priceOfTime(config.omega, life.outlook?.seconds ?? null)),
     "product",
     policy.input === "quantiles" ? knots : null,
   );
@@ -393,9 +408,10 @@ async function byModel(
 ): Promise<Response> {
   life.record.result = result;
   life.record.reason = reason;
-  life.record.upstream = life.call.upstream.name;
+  const { onlyIfCached } = life.controls;
+  life.record.upstream = onlyIfCached ? null : life.call.upstream.name;
   settleDecision(life);
-  if (life.controls.onlyIfCached)
+  if (onlyIfCached)
     throw new GatewayError(
       "not_cached",
       "only-if-cached was asked for and the cache has no answer.",

@@ -6,7 +6,10 @@ import { AnswerMemory } from "./lookup/entries.ts";
 import { RegionDesk } from "./reports.ts";
 import { RecentAsks } from "./satisfaction/asked-again.ts";
 import { type LabelledRow } from "./satisfaction/row-match.ts";
+import { type Config } from "./config.ts";
 import { Flights } from "./single-flight.ts";
+import { backendsOf } from "./upstream/backends.ts";
+import { Selection } from "./upstream/selection.ts";
 
 export interface KeyCopy {
   readonly digest: string;
@@ -43,6 +46,17 @@ export class Isolate {
   readonly readiness = new Map<string, Readiness>();
   readonly counters = { foreignRows: 0, storeFailures: 0, cacheErrors: 0, scorerFailures: 0 };
   readonly #desks = new Map<string, RegionDesk>();
+  #selection: { readonly config: Config; readonly selection: Selection } | null = null;
+
+  /** What chooses for `velo/auto`; another configuration begins anew. */
+  selection(config: Config): Selection {
+    if (this.#selection?.config !== config)
+      this.#selection = {
+        config,
+        selection: new Selection(config.routing, backendsOf(config.upstreams)),
+      };
+    return this.#selection.selection;
+  }
 
   /** @param object name of the region object, `region/<region>/<shard>` */
   desk(object: string): RegionDesk {

@@ -3,7 +3,7 @@
 import { type ServingPolicies } from "../durable/rollout.ts";
 import { type Policy } from "../policy/network/policy.ts";
 import { type PairScorer } from "../policy/verifier/pair-scorer.ts";
-import { type Config, type ModelConfig, type UpstreamConfig } from "./config.ts";
+import { type Config, type ModelConfig, type Route, type UpstreamConfig } from "./config.ts";
 import { type Isolate } from "./isolate.ts";
 import { type Embed, type EmbedderInfo } from "./lookup/embedder.ts";
 import { type AnswerStore } from "./lookup/entries.ts";
@@ -12,6 +12,7 @@ import { type PolicyStatus } from "./published-policy.ts";
 import { type RegionConfig } from "./regions.ts";
 import { type RegionLink } from "./reports.ts";
 import { type Wait } from "./upstream/deadline.ts";
+import { type FailoverLimits } from "./upstream/failover.ts";
 
 /** Outcome of one bounded call to a dependency. */
 export type Hop<T> =
@@ -65,6 +66,15 @@ export interface ModelCall {
   readonly json: Readonly<Record<string, unknown>>;
   readonly headers: Headers;
   readonly signal: AbortSignal;
+  /** The caller's own limit until the first byte; left out: none. */
+  readonly deadlineMs?: number;
+  /** For `velo/auto`, in place of `upstream` and `model`. */
+  readonly plan?: RoutePlan;
+}
+
+/** Where a call may go, best first, and who wants to know how that went. */
+export interface RoutePlan extends FailoverLimits {
+  readonly order: readonly Route[];
 }
 
 export interface ModelReply {
@@ -75,5 +85,9 @@ export interface ModelReply {
   /** Upstream that answered, which may be a fallback. */
   readonly upstream: string;
   readonly firstByteMs: number;
+  /** Milliseconds of the body's time that its reader has taken; left out: none. */
+  readonly heldBackMs?: () => number;
   readonly attempts: number;
+  /** In the plan, where there was one. */
+  readonly place?: number;
 }

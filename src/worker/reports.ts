@@ -1,5 +1,13 @@
 // What this isolate tells the region object, off the request's path. Records are collected and sent as one batch by
 // whichever request's waitUntil wakes first. Before the object's ack a record is bounded and counted, not safe.
+import {
+  type BackendCall,
+  type BackendsState,
+  type RunningCalls,
+  NO_BACKENDS,
+  afterCalls,
+  stateOf,
+} from "../durable/backend-state.ts";
 import { type FreshRow } from "../durable/candidates.ts";
 import {
   type EntryInsert,
@@ -34,6 +42,7 @@ export interface DeskRecord {
   readonly insert?: EntryInsert;
   readonly use?: EntryUse;
   readonly label?: Label;
+  readonly call?: BackendCall;
 }
 
 /** The two calls of a region object that isolates make. */
@@ -72,8 +81,12 @@ export class RegionDesk {
   #lookUpsOff: ReadonlySet<string> = new Set();
   #notesOff: ReadonlySet<string> = new Set();
   #notesShare: ReportReply["notesShare"];
+  #backends = NO_BACKENDS;
+  #backendsAt: number | null = null;
   /** By what this isolate serves; goes out with every report. */
   scorer: NonNullable<Report["scorer"]> | null = null;
+  /** The isolate's calls under way; goes out with every report. */
+  running: ((now: number) => RunningCalls) | null = null;
   /** Records given up, by reason. */
   readonly dropped = { overload: 0, unreachable: 0 };
   readonly #onEpoch: () => void;
@@ -127,6 +140,18 @@ export class RegionDesk {
     return this.#notesOff.has(slice) ? 0 : (this.#notesShare?.[slice] ?? TRIAL_SHARE);
   }
 
+  /** What is known of the backends of `velo/auto`: the region's word of some time ago, and own calls since. */
+  backendsAt(now: number): { readonly state: BackendsState; readonly ageMs: number | null } {
+    const ageMs = this.#backendsAt === null ? null : now - this.#backendsAt;
+    return { state: this.#backends, ageMs };
+  }
+
+  /** A call has ended: known here at once, told to the region with the next record. */
+  hear(call: BackendCall, now: number): void {
+    this.#backends = afterCalls(this.#backends, [call], now);
+    this.add({ call });
+  }
+
   /** Whether the copy is young enough to serve from the cache by. */
   isCurrent(now: number): boolean {
     return now - this.#syncedAt <= MAX_EPOCH_AGE_MS;
@@ -173,7 +198,7 @@ export class RegionDesk {
     for (const [i, report] of mine.entries()) {
       try {
         const call = ++this.#calls;
-        this.#apply(await link.report({ ...report, freshCursor: this.#freshCursor }), call, now());
+        this.#apply(await link.report(this.#addressed(report, now())), call, now());
         this.#sending.delete(report.batchId);
       } catch (error) {
         for (const { batchId } of mine.slice(i)) this.#sending.delete(batchId);
@@ -181,6 +206,11 @@ export class RegionDesk {
         return;
       }
     }
+  }
+
+  #addressed(report: Report, now: number): Report {
+    const freshCursor = this.#freshCursor;
+    return { ...report, freshCursor, ...(this.running && { running: this.running(now) }) };
   }
 
   #giveBack(reports: readonly Report[], error: unknown): void {
@@ -215,6 +245,7 @@ export class RegionDesk {
       inserts: pick((r) => r.insert),
       uses: pick((r) => r.use),
       labels: pick((r) => r.label),
+      ...(records.some((r) => r.call) && { calls: pick((r) => r.call) }),
       ...(this.scorer && { scorer: this.scorer }),
       freshCursor: this.#freshCursor,
     };
@@ -244,6 +275,10 @@ export class RegionDesk {
     this.#notesOff = new Set(reply.notesOff);
     this.#notesShare = reply.notesShare;
     this.#tombstones = new Set(reply.tombstones);
+    if (reply.backends) {
+      this.#backends = stateOf(reply.backends, now);
+      this.#backendsAt = now;
+    }
     for (const row of reply.fresh) this.#remember(row);
     this.#freshCursor = Math.max(this.#freshCursor, reply.freshCursor);
   }

@@ -22,6 +22,8 @@ export interface Flight {
   readonly pieces: string[];
   /** Set when state is done. */
   answer: StoredAnswer | null;
+  /** What the upstream calls the model; "" until it is known. */
+  model: string;
   /** Last sign of life of the leader. */
   beatAt: number;
   followers: number;
@@ -56,6 +58,7 @@ export class Flights {
       state: "running",
       pieces: [],
       answer: null,
+      model: "",
       beatAt: now,
       followers: 0,
     };
@@ -105,7 +108,8 @@ export async function beat(
 }
 
 /**
- * What a follower sees, with the follower's own timers. Ends after done, failed or timeout (nothing new for `timeoutMs`).
+ * What a follower sees, with the follower's own timers. Ends after done, failed or timeout (nothing new for `timeoutMs`, or
+ * nothing more to wait for after the moment `endsAt`, which the follower may put off when it has something).
  * The pieces before done are the whole text, also when the leader's answer did not come in pieces.
  */
 export async function* follow(
@@ -113,6 +117,7 @@ export async function* follow(
   now: () => number,
   wait: (ms: number) => Promise<void>,
   timeoutMs: number,
+  endsAt: () => number = () => Number.POSITIVE_INFINITY,
 ): AsyncGenerator<FlightEvent, void, void> {
   let until = now() + timeoutMs;
   let seen = 0;
@@ -138,8 +143,9 @@ export async function* follow(
         looks = 0;
       } else if (++looks > GONE_AFTER_LOOKS) flight.state = "failed";
       if (flight.state !== "running") return yield { type: "failed" };
-      if (now() > until) return yield { type: "timeout" };
-      await wait(POLL_MS);
+      const leftMs = endsAt() - now();
+      if (now() > until || leftMs <= 0) return yield { type: "timeout" };
+      await wait(Math.min(POLL_MS, leftMs));
     }
   } finally {
     flight.followers--;

@@ -3,6 +3,7 @@ import { authenticate } from "./auth.ts";
 import { type World } from "./bindings.ts";
 import { GatewayError } from "./openai/errors.ts";
 import { readinessOf } from "./readiness.ts";
+import { AUTO_MODEL, backendsOf } from "./upstream/backends.ts";
 
 /** The Worker runs. Says nothing about what it depends on. */
 export function health(world: World): Response {
@@ -41,8 +42,10 @@ function modelsOf(world: World) {
   const chat = world.ports.config.upstreams.flatMap((upstream) =>
     upstream.models.map(({ id }) => ({ id, owned_by: upstream.name })),
   );
+  const auto = backendsOf(world.ports.config.upstreams).length > 0;
+  const choice = auto ? [{ id: AUTO_MODEL, owned_by: "velo" }] : [];
   const embedder = { id: world.ports.embedder.id, owned_by: "velo" };
-  return [...chat, embedder].map(({ id, owned_by }) => ({
+  return [...choice, ...chat, embedder].map(({ id, owned_by }) => ({
     id,
     object: "model" as const,
     created: CREATED,

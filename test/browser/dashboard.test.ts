@@ -191,6 +191,58 @@ describe.skipIf(missing)(`dashboard${missing && ` (${missing})`}`, () => {
     expect(cells[6]).toMatch(/^young/);
   });
 
+  test("shows of each backend of velo/auto what was expected beside what came", async () => {
+    const page = await visit();
+    await page.locator("#main").waitFor();
+    expect(await page.locator("#models").isVisible()).toBe(false);
+    const backends = [
+      {
+        backend: "openai/<b>small</b>",
+        breaker: "closed",
+        failureShare: 0.05,
+        forecast: {
+          calls: 40,
+          meanTokens: 212.4,
+          expectedSeconds: 3.21,
+          seconds: 3.46,
+          tokensInside: [0.5, 0.8, 0.9],
+          secondsInside: [0.48, 0.79, 0.91],
+          inTime: 0.968,
+        },
+      },
+      { backend: "edge/new", breaker: "open", failureShare: 1, forecast: null },
+    ];
+    await page.route("**/admin/live", async (route) => {
+      const response = await route.fetch();
+      const live = (await response.json()) as { readonly regions: readonly object[] };
+      const [first, ...others] = live.regions;
+      await route.fulfill({
+        response,
+        json: { ...live, regions: [{ ...first, backends }, ...others] },
+      });
+    });
+    const rows = page.locator("#backends tr");
+    await expect.poll(() => rows.count(), { timeout: 15_000 }).toBe(2);
+    expect(await page.locator("#models").isVisible()).toBe(true);
+    expect(await rows.first().locator("td").allTextContents()).toEqual([
+      "us",
+      "openai/<b>small</b>",
+      "5 % failed",
+      "212",
+      "3.2 s",
+      "3.5 s",
+      "50 % / 80 % / 90 %",
+      "48 % / 79 % / 91 %",
+      "97 %",
+    ]);
+    const unknown = await rows.last().locator("td").allTextContents();
+    expect(unknown.slice(1)).toEqual(
+      ["edge/new", "open, 100 % failed", "", "", ""].concat(Array(3).fill("not known yet")),
+    );
+    await page.screenshot({ path: join(folder, "backends.png"), fullPage: true });
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+  });
+
   test("an opened decision explains itself and stays open while new ones arrive", async () => {
     const page = await visit();
     const semantic = page.locator("#decisions li", { has: page.locator(".badge.HIT-SEMANTIC") });

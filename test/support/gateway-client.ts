@@ -12,6 +12,8 @@ export interface Reply {
   /** left: this client hung up. broken: the other side did, or there was no connection. */
   readonly end: "complete" | "broken" | "left";
   readonly ms: number;
+  /** When the first byte of the body came, on the clock of `performance.now()`; null: none did. */
+  readonly firstByteAt: number | null;
 }
 
 export interface Call {
@@ -31,13 +33,15 @@ export function post(url: string, call: Call): Promise<Reply> {
   return new Promise((resolve) => {
     const pieces: Buffer[] = [];
     let received = 0;
+    let firstByteAt: number | null = null;
     let status = 0;
     let replyHeaders: IncomingHttpHeaders = {};
     let end: Reply["end"] = "broken";
     const finish = () => {
       clearTimeout(timer);
       const ms = performance.now() - startedAt;
-      resolve({ status, headers: replyHeaders, bytes: Buffer.concat(pieces), end, ms });
+      const bytes = Buffer.concat(pieces);
+      resolve({ status, headers: replyHeaders, bytes, end, ms, firstByteAt });
     };
     const leave = () => {
       end = "left";
@@ -55,6 +59,7 @@ export function post(url: string, call: Call): Promise<Reply> {
       status = response.statusCode ?? 0;
       replyHeaders = response.headers;
       response.on("data", (piece: Buffer) => {
+        firstByteAt ??= performance.now();
         pieces.push(piece);
         received += piece.length;
         if (leaveAfterBytes !== undefined && received >= leaveAfterBytes) leave();

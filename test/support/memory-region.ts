@@ -1,5 +1,6 @@
 // A region object in memory: takes reports once, shows new rows as fresh until the index has them, and says what the
 // isolates must know. No storage, no alarms: time decides when the index shows a row.
+import { afterCalls, afterRunning, NO_BACKENDS, viewFor } from "../../src/durable/backend-state.ts";
 import {
   type EntryInsert,
   type KillSwitches,
@@ -45,6 +46,7 @@ export class MemoryRegion implements RegionLink {
   #pending: { readonly entry: EntryInsert; readonly cursor: number; readonly visibleAt: number }[] =
     [];
   #cursor = 0;
+  #backends = NO_BACKENDS;
   readonly #options: RegionOptions;
 
   constructor(options: RegionOptions) {
@@ -57,9 +59,12 @@ export class MemoryRegion implements RegionLink {
     this.#batches.add(report.batchId);
     if (!duplicate) {
       this.#options.onReport?.(report);
+      const now = this.#options.now();
+      this.#backends = afterCalls(this.#backends, report.calls ?? [], now);
+      if (report.running) this.#backends = afterRunning(this.#backends, report.running, now);
       for (const entry of report.inserts) this.insert(entry);
     }
-    return Promise.resolve(this.#reply(report.freshCursor, duplicate));
+    return Promise.resolve(this.#reply(report.freshCursor, duplicate, report.running?.isolate));
   }
 
   sync(freshCursor: number): Promise<ReportReply> {
@@ -89,7 +94,7 @@ export class MemoryRegion implements RegionLink {
     for (const { entry } of due) this.#options.index.upsert(entry);
   }
 
-  #reply(freshCursor: number, duplicate: boolean): ReportReply {
+  #reply(freshCursor: number, duplicate: boolean, isolate?: string): ReportReply {
     this.settleIndex();
     const fresh = this.#pending.filter(({ cursor }) => cursor > freshCursor).slice(0, 64);
     return {
@@ -97,7 +102,9 @@ export class MemoryRegion implements RegionLink {
       epoch: this.epoch,
       killSwitches: this.switches,
       policy: this.policy,
-      backends: [],
+      ...(this.#backends !== NO_BACKENDS && {
+        backends: viewFor(isolate, this.#backends, this.#options.now()),
+      }),
       fresh: fresh.map(({ entry }) => entry),
       freshCursor: fresh.at(-1)?.cursor ?? freshCursor,
       tombstones: [...this.tombstones.keys()],

@@ -1,5 +1,7 @@
 // A model that says what a test wrote down for it, as a stream or as JSON, at a pace of virtual time.
+import { type UpstreamConfig } from "../../src/worker/config.ts";
 import { type ModelCall, type ModelReply } from "../../src/worker/ports.ts";
+import { type UpstreamFetch } from "../../src/worker/upstream/target.ts";
 
 export interface Script {
   readonly text?: string;
@@ -53,6 +55,18 @@ export class ScriptedModel {
       body: streams
         ? this.#stream(events(script), script, call.signal, wait)
         : this.#stream([script.body ?? completion(script)], script, call.signal, wait),
+    };
+  }
+
+  /** The same as an upstream's network: a call that the gateway makes of its own accord, one for each backend tried. */
+  fetchFor(call: ModelCall, upstream: UpstreamConfig, wait: Wait): UpstreamFetch {
+    return async (_url, { headers, body, signal }) => {
+      const raw = body ?? new Uint8Array();
+      const json = JSON.parse(new TextDecoder().decode(raw)) as Record<string, unknown>;
+      const model = upstream.models.find(({ target }) => target === json["model"])!;
+      const made = { ...call, upstream, model, raw, json, headers, signal };
+      const { body: answer, ...reply } = await this.answer(made, wait);
+      return new Response(answer, reply);
     };
   }
 

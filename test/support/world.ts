@@ -17,11 +17,18 @@ import { Isolate } from "../../src/worker/isolate.ts";
 import { lengthPrefixed } from "../../src/worker/lookup/digest.ts";
 import { parseChatRequest } from "../../src/worker/openai/chat.ts";
 import { errorResponse } from "../../src/worker/openai/errors.ts";
-import { type Dependency, type Hop, type Ports } from "../../src/worker/ports.ts";
+import {
+  type Dependency,
+  type Hop,
+  type ModelCall,
+  type ModelReply,
+  type Ports,
+} from "../../src/worker/ports.ts";
 import { type RegionConfig, regionObjectName } from "../../src/worker/regions.ts";
 import { type RegionLink } from "../../src/worker/reports.ts";
 import { CircuitBreaker, guarded } from "../../src/worker/upstream/breaker.ts";
 import { withDeadline } from "../../src/worker/upstream/deadline.ts";
+import { ModelCalls } from "../../src/worker/upstream/model-calls.ts";
 import { Meanings } from "./meanings.ts";
 import { MemoryIndex } from "./memory-index.ts";
 import { MemoryRegion, type RegionOptions } from "./memory-region.ts";
@@ -115,6 +122,7 @@ export class World {
     store: new CircuitBreaker(),
     region: new CircuitBreaker(),
   };
+  readonly #modelCalls = new WeakMap<Isolate, ModelCalls>();
   #tasks: Promise<unknown>[] = [];
 
   constructor({ source, dimensions = 64, onReport, config = {} }: WorldOptions = {}) {
@@ -267,8 +275,30 @@ export class World {
         return Promise.resolve();
       },
       ...this.policies?.(isolate),
-      callModel: (call) => this.model.answer(call, wait),
+      callModel: (call) => this.#callModel(call, isolate, wait),
     };
+  }
+
+  /** A plan is followed as the Worker follows it; a call that names its model is answered in one step. */
+  #callModel(call: ModelCall, isolate: Isolate, wait: Ports["wait"]): Promise<ModelReply> {
+    if (call.plan === undefined) return this.model.answer(call, wait);
+    const calls = this.#modelCalls.get(isolate) ?? new ModelCalls();
+    this.#modelCalls.set(isolate, calls);
+    return calls.call(call, this.config, {
+      fetch: () => Promise.reject(new Error("every upstream has a network of its own")),
+      now: this.clock.now,
+      random: () => this.draws(),
+      wait,
+      targetOf: (upstream) => ({
+        name: upstream.name,
+        baseUrl: upstream.baseUrl,
+        timeouts: {
+          firstByteMs: upstream.firstByteTimeoutMs,
+          idleMs: this.config.deadlines.idleMs,
+        },
+        fetch: this.model.fetchFor(call, upstream, wait),
+      }),
+    });
   }
 
   #put(key: string, body: string): void {

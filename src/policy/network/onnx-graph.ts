@@ -12,7 +12,10 @@ import {
 import { OnnxGraph } from "./onnx-writer.ts";
 
 /** The operators of actor.ts as ONNX nodes. */
-function onnxOperators(graph: OnnxGraph, parameter: (name: string) => string): Operators<string> {
+export function onnxOperators(
+  graph: OnnxGraph,
+  parameter: (name: string) => string,
+): Operators<string> {
   const node = (operator: string, ...inputs: string[]) => graph.node(operator, inputs);
   let constants = 0;
   return {

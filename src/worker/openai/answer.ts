@@ -54,8 +54,13 @@ const MAX_JSON_BYTES = 8 << 20;
 export class AnswerCollector {
   /** Tokens the upstream reported so far; known also for answers that are not storable. */
   usage: TokenUsage | undefined;
-  /** The last finish reason seen on any choice. */
+  /** The last finish reason seen on any choice; known also for answers that are not storable. */
   finishReason: string | undefined;
+  /**
+   * After `end()`: whether the upstream came to the end of what it had to say, whatever that was: text, a tool call, a
+   * refusal. null: it cannot be told.
+   */
+  hasEnded: boolean | null = null;
 
   readonly #source: AnswerSource;
   readonly #allowed: ReadonlySet<string>;
@@ -65,6 +70,8 @@ export class AnswerCollector {
   /** The first reason found; nothing later can change it. */
   #reason: NotStorable | null = null;
   #isDone = false;
+  /** The upstream has told of an error. */
+  #hasFailed = false;
   readonly #finished = new Map<number, string | null>();
   #text = "";
   #model = "";
@@ -79,6 +86,11 @@ export class AnswerCollector {
     else if (!isStream && type !== "application/json") this.#reason = "content_type";
   }
 
+  /** As the upstream names it; "" until it has. */
+  get model(): string {
+    return this.#model;
+  }
+
   /** The text of choice 0 so far. */
   get text(): string {
     return this.#text;
@@ -86,10 +98,13 @@ export class AnswerCollector {
 
   push(bytes: Uint8Array): void {
     this.#received += bytes.length;
-    if (this.#reason !== null) return;
+    if (this.#reason === "status" || this.#reason === "content_type") return;
     if (this.#parser !== null) {
+      // Read on after a refusal, for the end and the usage.
       this.#parser.push(bytes);
       this.#refuse(this.#parser.failure);
+    } else if (this.#reason !== null) {
+      return;
     } else if (this.#received > MAX_JSON_BYTES) {
       this.#refuse("stream_too_long");
     } else {
@@ -99,10 +114,9 @@ export class AnswerCollector {
 
   /** Call only after a clean end of the body. */
   end(): Verdict {
-    if (this.#reason === null) {
-      if (this.#parser !== null) this.#endStream(this.#parser);
-      else this.#readJson();
-    }
+    const isRead = this.#reason !== "status" && this.#reason !== "content_type";
+    if (isRead && this.#parser !== null) this.#endStream(this.#parser);
+    else if (this.#reason === null) this.#readJson();
     const expected = this.#source.contentLength ?? null;
     if (expected !== null && expected !== this.#received) this.#refuse("truncated");
     this.#judge();
@@ -145,14 +159,18 @@ export class AnswerCollector {
   #endStream(parser: EventStreamParser): void {
     const rest = parser.end();
     this.#refuse(parser.failure);
-    if (rest === null) return;
-    // Some servers send the last line without the blank line after it; any other remainder is half an event.
-    if (rest.data === "[DONE]") this.#isDone = true;
-    else this.#refuse("truncated");
+    if (rest !== null) {
+      // Some servers send the last line without the blank line after it; any other remainder is half an event.
+      if (rest.data === "[DONE]") this.#isDone = true;
+      else this.#refuse("truncated");
+    }
+    const isSeen = this.#isDone || this.finishReason !== undefined;
+    if (parser.failure === null || isSeen) this.hasEnded = isSeen && !this.#hasFailed;
   }
 
   #onEvent({ event, data }: StreamEvent): void {
-    if (this.#reason !== null) return;
+    if (event === "error") this.#hasFailed = true;
+    if (this.#reason !== null) return this.#readEnd(data);
     if (event === "error") return this.#refuse("error");
     if (this.#isDone) return this.#refuse("malformed");
     if (data === "[DONE]") {
@@ -164,7 +182,24 @@ export class AnswerCollector {
     this.#readChoices(chunk, "delta");
   }
 
+  /** Of an answer that is no text: only whether it is whole, and what it cost. */
+  #readEnd(data: string): void {
+    if (data === "[DONE]") {
+      this.#isDone = true;
+      return;
+    }
+    const chunk = parseObject(data);
+    if (chunk === null) return;
+    this.#hasFailed ||= isPresent(chunk["error"]);
+    this.usage = readUsage(chunk["usage"]) ?? this.usage;
+    for (const choice of Array.isArray(chunk["choices"]) ? (chunk["choices"] as unknown[]) : [])
+      if (isObject(choice) && typeof choice["finish_reason"] === "string")
+        this.finishReason = choice["finish_reason"];
+  }
+
   #readJson(): void {
+    // What is no whole document has not come to its end.
+    this.hasEnded = false;
     const bytes = new Uint8Array(this.#received);
     let offset = 0;
     for (const piece of this.#json) {
@@ -180,11 +215,13 @@ export class AnswerCollector {
     const body = parseObject(text);
     if (body === null) return this.#refuse("malformed");
     this.#readChoices(body, "message");
+    this.hasEnded = !this.#hasFailed;
   }
 
   /** A chunk of a stream carries `delta`s, a whole body `message`s; the rest is alike. */
   #readChoices(body: Record<string, unknown>, field: "delta" | "message"): void {
-    if (isPresent(body["error"])) return this.#refuse("error");
+    this.#hasFailed ||= isPresent(body["error"]);
+    if (this.#hasFailed) return this.#refuse("error");
     if (typeof body["model"] === "string" && body["model"] !== "") this.#model = body["model"];
     this.usage = readUsage(body["usage"]) ?? this.usage;
     const choices = body["choices"];

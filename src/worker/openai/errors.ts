@@ -34,6 +34,8 @@ interface ErrorOptionals {
   /** Path of the offending field, like `messages[2].role`. */
   readonly param?: string;
   readonly retryAfterSeconds?: number;
+  /** Of the response that tells of it. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
 }
 
@@ -44,6 +46,7 @@ export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly param: string | null;
   readonly retryAfterSeconds: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
   readonly isRetryable: boolean;
 
   /** `message` goes to the caller as it is: no secrets, no upstream URL, no prompt text. */
@@ -55,6 +58,7 @@ export class GatewayError extends Error {
     this.code = code;
     this.param = options.param ?? null;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.headers = options.headers ?? {};
     this.isRetryable = kind.isRetryable;
   }
 }
@@ -64,6 +68,20 @@ export function asGatewayError(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
   return new GatewayError("internal_error", "The gateway failed to handle this request.", {
     cause: error,
+  });
+}
+
+/** The same error, whose response says what became of the request. */
+export function withHeaders(
+  error: unknown,
+  headers: Readonly<Record<string, string>>,
+): GatewayError {
+  const { code, message, param, retryAfterSeconds, cause } = asGatewayError(error);
+  return new GatewayError(code, message, {
+    ...(param !== null && { param }),
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    headers,
+    cause,
   });
 }
 
@@ -84,6 +102,7 @@ export function errorEnvelope(error: GatewayError) {
 export function errorResponse(error: unknown, requestId: string): Response {
   const known = asGatewayError(error);
   const headers = new Headers({
+    ...known.headers,
     "content-type": "application/json",
     "cache-control": "private, no-store",
     "x-request-id": requestId,

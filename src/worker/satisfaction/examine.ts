@@ -11,6 +11,7 @@ import { type Answer } from "../openai/answer.ts";
 import { textOf } from "../openai/chat.ts";
 import { withDeadline } from "../upstream/deadline.ts";
 import { estimateTokens } from "../upstream/notes.ts";
+import { referenceCall } from "../upstream/outlook.ts";
 import { type Comparison, compareAnswers } from "./comparison.ts";
 import { askJudge } from "./judge.ts";
 import { questionRow } from "./question-row.ts";
@@ -148,7 +149,10 @@ interface Fresh {
 }
 
 /** The caller's own request without notes, to the model itself: a stand-in's answer says nothing about the cache. */
-async function askPlain({ call, ports, request }: Life): Promise<Fresh> {
+async function askPlain(life: Life): Promise<Fresh> {
+  const { ports, request } = life;
+  const call = referenceCall(life);
+  if (call === null) return { answer: null, why: "model-other", costUsd: 0 };
   const { cache: _, stream: __, stream_options: ___, ...json } = request.body;
   const asked = await withDeadline(
     async (signal) =>

@@ -13,6 +13,7 @@ export interface BreakerOptions {
 /** Right to make one call; hand it back with the outcome. A call that was merely abandoned reports nothing. */
 export interface Permit {
   readonly generation: number;
+  readonly at: number;
 }
 
 /** Closed, open until a moment, or half-open after it. All times are the caller's clock in milliseconds. */
@@ -25,6 +26,8 @@ export class CircuitBreaker {
   #generation = 0;
   #isClosed = true;
   #failures = 0;
+  /** When the last call began that failed: one that began earlier and ends well is of better times. */
+  #lastFailedAt = Number.NEGATIVE_INFINITY;
   #openings = 0;
   #openUntil = 0;
   #closedAt = 0;
@@ -44,16 +47,20 @@ export class CircuitBreaker {
 
   /** null: do not call. */
   enter(now: number): Permit | null {
-    if (!this.#isClosed) {
-      if (now < this.#openUntil || now - this.#lastProbeAt < this.#probeIntervalMs) return null;
-      this.#lastProbeAt = now;
-    }
-    return { generation: this.#generation };
+    if (!this.admits(now)) return null;
+    if (!this.#isClosed) this.#lastProbeAt = now;
+    return { generation: this.#generation, at: now };
+  }
+
+  /** Whether `enter` would give a permit. */
+  admits(now: number): boolean {
+    if (this.#isClosed) return true;
+    return now >= this.#openUntil && now - this.#lastProbeAt >= this.#probeIntervalMs;
   }
 
   succeeded(permit: Permit, now: number): void {
     if (permit.generation !== this.#generation) return;
-    this.#failures = 0;
+    if (permit.at >= this.#lastFailedAt) this.#failures = 0;
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#closedAt = now;
@@ -63,12 +70,17 @@ export class CircuitBreaker {
   failed(permit: Permit, now: number): void {
     if (permit.generation !== this.#generation) return;
     this.#failures++;
+    this.#lastFailedAt = Math.max(this.#lastFailedAt, permit.at);
     if (!this.#isClosed || this.#failures >= this.#failuresToOpen) this.#open(now);
   }
 
   /** Milliseconds until a probe may be made; 0 while closed. */
   retryInMs(now: number): number {
     return this.#isClosed ? 0 : Math.max(0, this.#openUntil - now);
+  }
+
+  state(now: number): "closed" | "half-open" | "open" {
+    return this.#isClosed ? "closed" : now < this.#openUntil ? "open" : "half-open";
   }
 
   #open(now: number): void {
@@ -78,6 +90,7 @@ export class CircuitBreaker {
     this.#openUntil = now + Math.min(this.#maxOpenMs, this.#baseOpenMs * this.#openings);
     this.#isClosed = false;
     this.#failures = 0;
+    this.#lastFailedAt = Number.NEGATIVE_INFINITY;
     this.#lastProbeAt = Number.NEGATIVE_INFINITY;
     this.#generation++;
   }

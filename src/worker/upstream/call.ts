@@ -4,7 +4,7 @@ import { GatewayError } from "../openai/errors.ts";
 import { type CircuitBreaker } from "./breaker.ts";
 import { type Wait, withDeadline } from "./deadline.ts";
 import { limitedBody } from "./limited-body.ts";
-import { type RetryBudget, delayBeforeRetry, isTransient, readRetryAfter } from "./retry.ts";
+import { type RetryBudget, delayBeforeRetry, readRetryAfter } from "./retry.ts";
 import {
   DEFAULT_TIMEOUTS,
   type UpstreamFetch,
@@ -39,6 +39,8 @@ export interface UpstreamResponse {
   readonly body: ReadableStream<Uint8Array> | null;
   /** From the start of the call, retries included, to the first byte of the body. */
   readonly firstByteMs: number;
+  /** Milliseconds of the body's time that its reader has taken. */
+  readonly heldBackMs: () => number;
   /** Number of times this target was called, at least 1. */
   readonly attempts: number;
 }
@@ -113,8 +115,8 @@ export async function callUpstream(
   }
 }
 
-/** Answers of one upstream that another may do better on. */
-const WORTH_ANOTHER: ReadonlySet<number> = new Set([429, 500, 502, 503, 504, 529]);
+/** Answers of one upstream that another may do better on; what stands before it has codes of its own (520 to 530). */
+const isWorthAnother = (status: number): boolean => status === 429 || status >= 500;
 
 /**
  * Tries the targets in order until one answers, all within one deadline (the caller's, else the longest target's). If
@@ -138,7 +140,7 @@ export async function callFirstAvailable(
     try {
       const response = await callUpstream(target, { ...request, deadlineMs }, deps);
       refusal?.body?.cancel().catch(() => {});
-      if (!WORTH_ANOTHER.has(response.status)) return response;
+      if (!isWorthAnother(response.status)) return response;
       refusal = response;
     } catch (error) {
       if (!(error instanceof GatewayError && error.isRetryable)) {
@@ -218,7 +220,7 @@ async function attemptOnce(input: AttemptInput, deps: UpstreamDeps): Promise<Att
     const message = `The upstream '${name}' answered with a redirect.`;
     return { ok: false, status: "redirect", error: new GatewayError("upstream_error", message) };
   }
-  const body =
+  const limited =
     reader === null || first === null
       ? null
       : limitedBody({
@@ -241,14 +243,15 @@ async function attemptOnce(input: AttemptInput, deps: UpstreamDeps): Promise<Att
       status: response.status,
       headers: returnedHeaders(response.headers),
       contentLength: plainLength(response.headers),
-      body,
+      body: limited?.body ?? null,
+      heldBackMs: limited?.heldBackMs ?? (() => 0),
       firstByteMs: deps.now() - startedAt,
     },
   };
 }
 
 function isOutage(attempt: AttemptResult): boolean {
-  return !attempt.ok || isTransient(attempt.status) || attempt.status === 504;
+  return !attempt.ok || attempt.status >= 500;
 }
 
 function discard(attempt: AttemptResult): void {

@@ -20,15 +20,23 @@ export interface BodyOptions {
   readonly release: (reason: unknown) => void;
 }
 
+export interface LimitedBody {
+  readonly body: ReadableStream<Uint8Array>;
+  /** Milliseconds in which nobody asked for what came next, until it was asked for. */
+  readonly heldBackMs: () => number;
+}
+
 /**
  * An upstream's body that cannot trickle for ever: it errors with `upstream_timeout` when nothing comes for `idleMs`
  * while someone reads, or at `endsAt`, and with `upstream_error` when the connection breaks.
  */
-export function limitedBody(options: BodyOptions): ReadableStream<Uint8Array> {
+export function limitedBody(options: BodyOptions): LimitedBody {
   const { name, reader, idleMs, endsAt, now, wait, signal, release } = options;
   const stopped = new AbortController();
   let first: Chunk | null = options.first;
   let waitingSince: number | null = null;
+  let unaskedSince: number | null = now();
+  let heldBackMs = 0;
 
   const finish = (reason: unknown) => {
     if (stopped.signal.aborted) return;
@@ -58,7 +66,7 @@ export function limitedBody(options: BodyOptions): ReadableStream<Uint8Array> {
     }
   };
 
-  return new ReadableStream<Uint8Array>(
+  const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
         const leave = () => {
@@ -70,6 +78,8 @@ export function limitedBody(options: BodyOptions): ReadableStream<Uint8Array> {
         void watch(controller);
       },
       async pull(controller) {
+        if (unaskedSince !== null) heldBackMs += now() - unaskedSince;
+        unaskedSince = null;
         let chunk = first;
         first = null;
         if (chunk === null) {
@@ -89,6 +99,7 @@ export function limitedBody(options: BodyOptions): ReadableStream<Uint8Array> {
           finish(undefined);
         } else {
           controller.enqueue(chunk.value);
+          unaskedSince = now();
         }
       },
       async cancel(reason) {
@@ -98,4 +109,5 @@ export function limitedBody(options: BodyOptions): ReadableStream<Uint8Array> {
     },
     { highWaterMark: 0 },
   );
+  return { body, heldBackMs: () => heldBackMs };
 }

@@ -15,10 +15,13 @@ const RETRY_SHARE_ON_429 = 0.1;
 /** Requests and retries of the last minute, in buckets. One per upstream and isolate. */
 export class RetryBudget {
   readonly #minPerMinute: number;
+  readonly #mostShare: number;
   readonly #buckets: { readonly at: number; requests: number; retries: number }[] = [];
 
-  constructor(minPerMinute = 3) {
+  /** @param mostShare where less than the share that is asked for may be repeated */
+  constructor(minPerMinute = 3, mostShare = 1) {
     this.#minPerMinute = minPerMinute;
+    this.#mostShare = mostShare;
   }
 
   countRequest(now: number): void {
@@ -27,16 +30,21 @@ export class RetryBudget {
 
   /** Takes one retry if the last minute's retries stay within max(minimum, share of the last minute's requests). */
   takeRetry(now: number, share = RETRY_SHARE): boolean {
-    const bucket = this.#bucket(now);
+    if (!this.hasRoom(now, share)) return false;
+    this.#bucket(now).retries++;
+    return true;
+  }
+
+  /** Whether `takeRetry` would take one. */
+  hasRoom(now: number, share = RETRY_SHARE): boolean {
+    this.#bucket(now);
     let requests = 0;
     let retries = 0;
     for (const recent of this.#buckets) {
       requests += recent.requests;
       retries += recent.retries;
     }
-    if (retries + 1 > Math.max(this.#minPerMinute, share * requests)) return false;
-    bucket.retries++;
-    return true;
+    return retries + 1 <= Math.max(this.#minPerMinute, Math.min(share, this.#mostShare) * requests);
   }
 
   #bucket(now: number) {
@@ -95,7 +103,7 @@ export function delayBeforeRetry(
 }
 
 /** Failures of a moment: no response, or a server that says it could not. */
-export function isTransient(status: number | null): boolean {
+function isTransient(status: number | null): boolean {
   return status === null || status === 500 || status === 502 || status === 503;
 }
 

@@ -22,6 +22,7 @@ test.for([
   ["velo --dataset file --upstream local --seed abc", /^--seed abc is no whole number/],
   ["velo --seed 2", /^--seed is no option without --dataset/],
   ["velo --results file --only similarity", /^--results: ENOTDIR/],
+  ["qos-router --trace file", /^--trace: .*file: holds no requests/],
   ["velo --results project --only similarity", /^--results .*project holds other things/],
 ] as const)(
   "npm run reproduce -- %s is refused with what is wrong and the usage",

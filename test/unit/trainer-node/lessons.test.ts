@@ -3,6 +3,7 @@ import { type TrainerPack } from "../../../src/durable/leases.ts";
 import { type Experience, type Outcome } from "../../../src/policy/experience.ts";
 import { encodeHalf } from "../../../src/policy/half.ts";
 import { acceptanceRate, withLabel } from "../../../src/trainer-node/acceptance.ts";
+import { loggedDecision } from "../../../src/trainer-node/gate.ts";
 import { type LessonSettings, NO_LESSONS, lessonsFrom } from "../../../src/trainer-node/lessons.ts";
 import { capTenants } from "../../../src/trainer-node/tenant-cap.ts";
 
@@ -137,6 +138,11 @@ describe("the reward of a lesson", () => {
     // omega 0.05: a second costs 0.025, ten of them 0.25.
     const cheap = lessonOf({ omega: Math.log10(0.05) }, { delaySeconds: 10 });
     expect(cheap.reward).toBeCloseTo(-0.435 - 0.25, 12);
+    // The policy was fed another price, because the backend that would have answered is quick: the seconds are real.
+    const fed = lessonOf({ omega: -2, price: Math.log10(0.05) }, { delaySeconds: 10 });
+    expect(fed.reward).toBeCloseTo(cheap.reward, 12);
+    expect(fed.omega).toBe(-2);
+    expect(loggedDecision(fed).reward).toBeCloseTo(loggedDecision(cheap).reward, 12);
   });
 
   test("follows the strongest word, and among equals the sampled one", () => {

@@ -30,7 +30,6 @@ const REPLY: ReportReply = {
   epoch: 1,
   killSwitches: ALL_ON,
   policy: { stable: 0, candidate: null, share: 0 },
-  backends: [],
   fresh: [],
   freshCursor: 0,
   tombstones: [],

@@ -138,6 +138,70 @@ describe("an answer that must not be stored", () => {
   });
 });
 
+describe("whether an upstream came to its end", () => {
+  const tool = (more: object, finishReason: string | null) =>
+    event({ choices: [{ index: 0, delta: more, finish_reason: finishReason }] });
+  const call = { tool_calls: [{ index: 0, function: { name: "f", arguments: "{}" } }] };
+  const whole = (message: object, finishReason: string | null, more: object = {}) =>
+    JSON.stringify({ choices: [{ index: 0, message, finish_reason: finishReason }], ...more });
+  const endOf = (text: string, source = SSE) => {
+    const collector = new AnswerCollector(source);
+    collector.push(bytesOf(text));
+    collector.end();
+    return collector.hasEnded;
+  };
+
+  test.each([
+    [true, "text", delta("Hi", "stop") + DONE],
+    [true, "text that was cut by its limit", delta("Hi", "length") + DONE],
+    [true, "a tool call", tool(call, null) + tool({}, "tool_calls") + DONE],
+    [
+      true,
+      "a tool call, and then the connection without [DONE]",
+      tool(call, null) + tool({}, "tool_calls"),
+    ],
+    [true, "a refusal", tool({ refusal: "I can't" }, null) + tool({}, "stop") + DONE],
+    [true, "no finish reason, but [DONE]", delta("Hi") + DONE],
+    [false, "half a text", delta("Hi")],
+    [false, "half a tool call", tool(call, null)],
+    [false, "nothing", ""],
+    [false, "an error", delta("Hi") + event({ error: { message: "overloaded" } }) + DONE],
+    [
+      false,
+      "an error after a tool call",
+      tool(call, null) + event({ error: { message: "no" } }) + DONE,
+    ],
+  ])("%s as a stream: %s", (expected, _, text) => {
+    expect(endOf(text)).toBe(expected);
+  });
+
+  test.each([
+    [true, whole({ content: "Hi" }, "stop")],
+    [true, whole({ content: null, ...call }, "tool_calls")],
+    [true, whole({ content: null, refusal: "I can't" }, null)],
+    [false, whole({ content: "Hi" }, "stop").slice(0, -1)],
+    [false, '{"error":{"message":"no"}}'],
+  ])("%s in one piece: %s", (expected, text) => {
+    expect(endOf(text, JSON_BODY)).toBe(expected);
+  });
+
+  test("is not known of what is no answer, or longer than anybody reads", () => {
+    expect(endOf("<html>", { status: 200, contentType: "text/html" })).toBeNull();
+    expect(endOf("{}", { status: 500, contentType: "application/json" })).toBeNull();
+    const long = new AnswerCollector(JSON_BODY);
+    for (let i = 0; i < 9; i++) long.push(new Uint8Array(1 << 20).fill(32));
+    long.end();
+    expect(long.hasEnded).toBeNull();
+  });
+
+  test("is found with the usage, however late the tokens are told", () => {
+    const collector = new AnswerCollector(SSE);
+    collector.push(bytesOf(tool(call, null) + tool({}, "tool_calls") + USAGE + DONE));
+    expect(collector.end()).toEqual({ storable: false, reason: "tool_calls" });
+    expect(collector).toMatchObject({ finishReason: "tool_calls", usage: { completionTokens: 2 } });
+  });
+});
+
 const piece = fc.constantFrom(
   delta("Hi "),
   delta("é😀"),

@@ -22,6 +22,20 @@ function probe(breaker: CircuitBreaker, now: number) {
 }
 
 describe("five failures in a row open it for 30 seconds", () => {
+  test("a success of a call that began before the last failed one does not break a row of failures", () => {
+    const breaker = new CircuitBreaker();
+    const early = breaker.enter(0)!;
+    for (let i = 1; i <= 4; i++) breaker.failed(breaker.enter(i)!, i);
+    breaker.succeeded(early, 5);
+    breaker.failed(breaker.enter(6)!, 6);
+    expect(breaker.state(6)).toBe("open");
+    const other = new CircuitBreaker();
+    for (let i = 1; i <= 4; i++) other.failed(other.enter(i)!, i);
+    other.succeeded(other.enter(5)!, 5);
+    other.failed(other.enter(6)!, 6);
+    expect(other.state(6)).toBe("closed");
+  });
+
   test("and not four", () => {
     const breaker = new CircuitBreaker();
     failTimes(breaker, 4, 0);

@@ -330,6 +330,16 @@ describe("the breaker", () => {
     expect(calls).toHaveLength(5);
   });
 
+  test.each([501, 504, 520, 522, 524, 529, 530])(
+    "counts a %i, which is not tried again here, as a failure too",
+    async (code) => {
+      const { clock, deps, request, calls } = world({ a: [status(code)] });
+      for (let i = 0; i < 5; i++) await callUpstream(target, request, deps);
+      expect(calls).toHaveLength(5);
+      expect(deps.breakerFor(target).retryInMs(clock.now())).toBe(30_000);
+    },
+  );
+
   test("does not count what the caller did wrong", async () => {
     const { clock, deps, request } = world({ a: [status(400)] });
     for (let i = 0; i < 10; i++) await callUpstream(target, request, deps);
@@ -345,6 +355,12 @@ describe("several upstreams", () => {
     const made = world({ a: [status(503)], b: [ok()] });
     expect(await call(made)).toMatchObject({ upstream: "b", status: 200 });
     expect(made.calls.map(({ url }) => new URL(url).hostname[0])).toEqual(["a", "a", "a", "b"]);
+  });
+
+  test.each([501, 520, 522, 524, 530])("the next one answers after a %i", async (code) => {
+    const made = world({ a: [status(code)], b: [ok()] });
+    expect(await call(made)).toMatchObject({ upstream: "b", status: 200 });
+    expect(made.calls).toHaveLength(2);
   });
 
   test("another upstream never gets the first one's key", async () => {
