@@ -48,7 +48,7 @@ export interface ModelServerOptions {
   readonly onCall?: (call: ModelCall) => void;
 }
 
-export interface IncomingCall {
+interface IncomingCall {
   readonly model: string;
   readonly question: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;

@@ -10,14 +10,23 @@ const REPHRASED = "Tell me the capital of France";
 
 /** The good one takes 5 s and a little at 10 USD a million tokens, the quick one 0.2 s + 300 x 0.005 s at 1. */
 const UPSTREAMS = [
-  ["quick", 1, { quality: 0.5, firstTokenSeconds: 0.2, secondsPerToken: 0.005 }],
-  ["good", 10, { quality: 0.9, firstTokenSeconds: 5, secondsPerToken: 0.001 }],
-].map(([name, outputUsdPerMillionTokens, auto]) => ({
+  {
+    name: "quick",
+    price: 1,
+    auto: { quality: 0.5, firstTokenSeconds: 0.2, secondsPerToken: 0.005 },
+  },
+  { name: "good", price: 10, auto: { quality: 0.9, firstTokenSeconds: 5, secondsPerToken: 0.001 } },
+].map(({ name, price, auto }) => ({
   name,
   kind: "openai",
   baseUrl: "http://127.0.0.1:9/v1",
   models: [
-    { id: `${String(name)}-model`, inputUsdPerMillionTokens: 0, outputUsdPerMillionTokens, auto },
+    {
+      id: `${name}-model`,
+      inputUsdPerMillionTokens: 0,
+      outputUsdPerMillionTokens: price,
+      auto,
+    },
   ],
 }));
 const body = { model: "velo/auto" };
@@ -27,14 +36,14 @@ const CALM = { body };
 /** What the policy was shown, and a rule that uses the cache where time is worth more than `least`. */
 function watched(world: World, least = 0): Observation[] {
   const seen: Observation[] = [];
-  const { infer, ...rest } = greedyPolicy(0.95);
+  const greedy = greedyPolicy(0.95);
   const policy: Policy = {
-    ...rest,
+    ...greedy,
     infer: (observation) => {
       seen.push(observation);
       return 10 ** observation.omega >= least
-        ? infer(observation)
-        : infer({ ...observation, c: new Float32Array(30).fill(2) });
+        ? greedy.infer(observation)
+        : greedy.infer({ ...observation, c: new Float32Array(30).fill(2) });
     },
   };
   world.policy = policy;
