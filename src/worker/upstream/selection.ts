@@ -254,7 +254,7 @@ export function refusalOf({ choices }: Ranking): GatewayError {
   });
 }
 
-export function predictedTokens(ask: Ask, { auto }: BackendConfig): number {
+function predictedTokens(ask: Ask, { auto }: BackendConfig): number {
   return Math.min(ask.maxTokens ?? Infinity, auto.outputTokens);
 }
 
