@@ -52,7 +52,7 @@ const DRIFTING = [
   "PerLLM-no-bandit",
 ] as const;
 
-export const FADING = ["PerLLM", "PerLLM-retry", "LPC-measured"] as const;
+const FADING = ["PerLLM", "PerLLM-retry", "LPC-measured"] as const;
 
 const slug = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9.]+/g, "-");
 
