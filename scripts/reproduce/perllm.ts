@@ -65,7 +65,7 @@ export async function reproducePerllm(
   const all = [...claims, ...checks];
   const coreSeconds = records.reduce((sum, { seconds }) => sum + seconds, 0);
   const command = `npm run reproduce -- perllm${quick ? " --quick" : ""}${options.results === undefined ? "" : ` --results ${relative(process.cwd(), folder)}`}`;
-  const run = `${quick ? "A quick run, which decides little: " : ""}${records.length} jobs took ${coreSeconds.toFixed(0)} seconds of processes, at most ${workers} at a time.`;
+  const run = `${quick ? "A quick run, which decides little: " : ""}${records.length} jobs took ${coreSeconds.toFixed(0)} seconds by the clock of their processes, which others may have slowed.`;
   const report = join(folder, "README.md");
   // Plots of an earlier report, of experiments that are gone, must not stay.
   rmSync(join(folder, "plots"), { recursive: true, force: true });

@@ -27,7 +27,6 @@ const MAX_FOLLOWS = 3;
 
 export async function askModel(life: Life, notes: readonly StoredAnswer[]): Promise<Response> {
   const { ports, request } = life;
-  refuseTooLate(life);
   // Notes make the answer depend on more than the request.
   const key = notes.length > 0 ? null : flightKey(life);
   let leader: Leader | null = null;
@@ -40,11 +39,11 @@ export async function askModel(life: Life, notes: readonly StoredAnswer[]): Prom
       // Patience ended before the flight did: waiting once more would take as long again.
       if (ports.isolate.flights.running(key, ports.now()) === flight) break;
     }
-    refuseTooLate(life);
-    if (mayLead(life)) {
-      leader = ports.isolate.flights.lead(key, ports.now());
-      ports.waitUntil(beat(leader.flight, ports.now, ports.wait));
-    }
+  }
+  refuseTooLate(life);
+  if (key !== null && mayLead(life)) {
+    leader = ports.isolate.flights.lead(key, ports.now());
+    ports.waitUntil(beat(leader.flight, ports.now, ports.wait));
   }
   const connection = modelConnection(life, leader);
   const deadlineMs = leftMs(life);

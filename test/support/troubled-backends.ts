@@ -22,7 +22,7 @@ import {
 const SLOWDOWN = 8;
 const FIRST_BYTE_TIMEOUT_MS = 5_000;
 /** No answer by then is a lost request. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 export interface WorldOptions extends WorkloadOptions {
   readonly rule?: string;

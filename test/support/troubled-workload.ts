@@ -70,19 +70,19 @@ const phase = (trouble: Trouble, seconds: number, ...tenants: readonly string[])
 
 /** Every trouble for a moment. A breaker is open for half a minute, so each one has a tenant of its own. */
 export const SHORT_PHASES: readonly Phase[] = [
-  phase("none", 3, "a"),
-  phase("limited", 1, "a"),
-  phase("none", 1, "a"),
-  phase("slow", 1.5, "a"),
-  phase("none", 1.5, "a"),
-  phase("hanging", 1.5, "b"),
-  phase("none", 1.5, "c"),
-  phase("failing", 1.5, "c"),
-  phase("none", 1, "d"),
-  phase("breaking", 0.5, "d"),
-  phase("none", 1, "e"),
-  phase("refusing", 1, "e"),
-  phase("none", 1.5, "f"),
+  phase("none", 2.5, "a"),
+  phase("limited", 0.8, "a"),
+  phase("none", 0.8, "a"),
+  phase("slow", 1.2, "a"),
+  phase("none", 1.2, "a"),
+  phase("hanging", 1.2, "b"),
+  phase("none", 1.2, "c"),
+  phase("failing", 1.2, "c"),
+  phase("none", 0.8, "d"),
+  phase("breaking", 0.4, "d"),
+  phase("none", 0.8, "e"),
+  phase("refusing", 0.8, "e"),
+  phase("none", 1, "f"),
 ];
 
 /** Two tenants all the time; after a failure it takes half a minute until it is known that it is over. */

@@ -35,6 +35,7 @@ export const REMARKS: Readonly<Record<string, string>> = {
   "O16 misinformed": TRIALS_COST,
   "O16 wandering": TRIALS_COST,
   "O16 prompt-bound": TRIALS_COST,
+  O7: "It falls a little after the beginning; in all it grows in line with the requests, as that of a bandit that forgets must.",
   O9: "With the servers' state as it is and both pools to choose from, plans over learnt times come near least predicted completion; the proxy's state of a second ago and its four of five to the edges were chosen to meet the published figure.",
   O13: "Predictions by class know already what the bandit has to find out.",
   "O14 208":
