@@ -110,6 +110,25 @@ export const USUAL_FLEET = 3;
 /** r = QoS of what finished since the last decision - kappa * impact - eta * [drop] * best predicted score. */
 export const REWARD = { kappa: 1, etaPaper: 0, etaProduct: 0.2 } as const;
 
+/** A rule that prices what a request adds to the work of those that run beside it. */
+export interface PricedRule {
+  /** QoS for 100 predicted tokens beside 10 running requests. */
+  readonly workPrice: number;
+  /** Of the latency limit: later than that counts as late. */
+  readonly limitShare: number;
+}
+
+/** What `npm run reproduce -- qos-router --fit` finds: seeds of its own, arrivals and rates those of trainings. */
+export const PRICED_RULE: PricedRule = { workPrice: 1, limitShare: 0.95 };
+
+/** What is tried for it, on which requests. Runs have seeds 1 to 5, trainings other streams. */
+export const PRICED_RULE_FIT = {
+  workPrices: [0.6, 0.8, 1, 1.2, 1.4, 1.6],
+  limitShares: [0.9, 0.925, 0.95, 0.975, 1],
+  seeds: [101, 102, 103, 104, 105, 106, 107, 108],
+  requests: 2000,
+} as const;
+
 /** Nodes and features of the graph. `own`: of our router, which puts what belongs to request and expert on the expert. */
 export const GRAPH = {
   /** [C] */
