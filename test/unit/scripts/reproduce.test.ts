@@ -23,6 +23,8 @@ test.for([
   ["velo --seed 2", /^--seed is no option without --dataset/],
   ["velo --results file --only similarity", /^--results: ENOTDIR/],
   ["qos-router --trace file", /^--trace: .*file: holds no requests/],
+  ["perllm --results file", /^--results: ENOTDIR/],
+  ["perllm --results project --quick", /^--results .*project holds other things/],
   ["velo --results project --only similarity", /^--results .*project holds other things/],
 ] as const)(
   "npm run reproduce -- %s is refused with what is wrong and the usage",
