@@ -12,7 +12,8 @@ export interface Claim {
   readonly source: string;
   readonly published: string;
   readonly expectation: Expectation;
-  readonly unit: "qos" | "percent" | "ratio";
+  /** points: differences of shares, of a hundred. */
+  readonly unit: "qos" | "points" | "ratio";
   /** Can be judged from what every setting of the grid runs. */
   readonly inGrid: boolean;
   value(seed: SeedView): number;
@@ -96,7 +97,7 @@ export const CLAIMS: readonly Claim[] = [
     },
     {
       id: `T1r ${name}`,
-      claim: `QoS per GPU-second above every baseline's (${name} load, over the best's)`,
+      claim: `QoS per busy GPU-second above every baseline's (${name} load, over the best's)`,
       source: "abstract",
       published: "improves resource efficiency",
       expectation: greater(1),
@@ -114,7 +115,7 @@ export const CLAIMS: readonly Claim[] = [
         source: "design of the router",
         published: "violations rise",
         expectation: greater(),
-        unit: "percent",
+        unit: "points",
         inGrid,
         value: (seed) => gap(seed, "graph-no-impact", OURS, ({ violations }) => violations, where),
       },
