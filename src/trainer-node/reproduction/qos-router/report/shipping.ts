@@ -11,7 +11,7 @@ import { FLEET_SIZES, LOAD_NAMES, LOADS, PRICED_RULE_FIT } from "../settings.ts"
 import { type ReportParts } from "./parts.ts";
 
 const SHIPPED =
-  "the product ships a simple rule, `quality-first`: the best quality among the backends that are predicted to keep the deadline. It was not measured in this study. It needs no training; the network sees what each server computes request by request, which a gateway does not, and it was trained on the simulator that it is judged in";
+  "the product ships a simple rule, `quality-first`: the best quality among the backends that are predicted to keep the deadline. It was not measured in this study";
 
 const BUSY = "at medium and high load at both workloads";
 
@@ -38,27 +38,41 @@ export function shipping(parts: ReportParts): readonly string[] {
   const kept = parts.claims.filter(({ id }) => id.startsWith("O2 "));
   const keptAs = (verdict: string) => kept.filter((claim) => claim.verdict === verdict);
   const lost = keptAs("differs").map(({ id }) => id.slice("O2 ".length));
+  const second = secondTraining(parts);
   return [
-    `**${headline}** (${BUSY}). \`${TUNED_RULE}\` has two constants, fitted to Poisson arrivals as the networks are trained on (${seeds.length} seeds of their own, ${requests.toLocaleString("en")} requests at each rate): mean QoS of the network less that rule's is surely above 0 in ${above} of ${tuned.length} places and surely below in ${below} (O6: ${figures}). Beside rules without fitted constants, those that may drop among them, it ${isWorth ? "wins in all four (O1): by the condition fixed before the first training, which knew no fitted rule, it is worth shipping" : "does not win everywhere (O1): by the condition fixed before the first training it is not worth shipping"}.${again(parts)} So ${SHIPPED}.`,
+    `**${headline}** (${BUSY}), so ${SHIPPED}, and is another one than the rule below. It needs no training; the network sees what each server computes request by request, which a gateway does not, and it was trained on the simulator that it is judged in.`,
+    `\`${TUNED_RULE}\` has two constants, fitted to Poisson arrivals like those that the networks are trained on (${seeds.length} seeds of their own, ${requests.toLocaleString("en")} requests at each rate). The network's mean QoS is surely above that rule's in ${above} of ${tuned.length} places and surely below it in ${below} (O6, network less rule: ${figures}). Rules without fitted constants, those that may drop among them, it ${isWorth ? "beats in all four (O1): by the condition fixed before the first training, which knew no fitted rule, it would be worth shipping" : "does not beat everywhere (O1): by the condition fixed before the first training it is not worth shipping"}.${second.short}`,
+    ...second.details,
     `Where nobody may drop, as at a gateway, the network is surely above every rule in ${keptAs("agrees").length} of ${kept.length} places (O2) and surely below the best one in ${lost.length}${lost.length > 0 ? ` (${lost.join(", ")})` : ""}.`,
   ];
 }
 
 /** With the second training of the network, and with that of the one without a graph among the baselines. */
-function again(parts: ReportParts): string {
+function secondTraining(parts: ReportParts): {
+  readonly short: string;
+  readonly details: readonly string[];
+} {
   const graph = judgedWith(parts, ["O1", "T1", "T2q", "O6"], (claim, seed) =>
     claim.value(renamed(seed, OURS, "graph-2")),
   );
   const flat = judgedWith(parts, ["T1"], (claim, seed) =>
     Math.min(claim.value(seed), claim.value(renamed(seed, "flat", "flat-2"))),
   );
-  if (graph.length === 0 || flat.length === 0) return "";
-  const changed = graph.filter(({ verdict, before }) => verdict !== before);
-  const list = changed.map(
-    ({ id, lead, verdict }) => `${id} ${formatEstimate(lead, { digits: 3 })}, ${verdict}`,
-  );
-  const holds = flat.filter(({ verdict }) => verdict === "agrees").length;
-  return ` That is one training: with the second one, \`graph-2\`, ${list.length === 0 ? "these verdicts are the same" : `it comes out otherwise in ${list.join("; ")}`}; with \`flat-2\` among the baselines the network's lead (T1) is sure in ${holds} of ${flat.length} places.`;
+  if (graph.length === 0 || flat.length === 0) return { short: "", details: [] };
+  const sure = (some: readonly Rejudged[], kind: string) => {
+    const those = some.filter(({ id }) => id.startsWith(`${kind} `));
+    return `${those.filter(({ verdict }) => verdict === "agrees").length} of ${those.length}`;
+  };
+  const changed = graph
+    .filter(({ verdict, before }) => verdict !== before)
+    .map(({ id, lead, verdict }) => `${id} ${formatEstimate(lead, { digits: 3 })} ${verdict}`);
+  return {
+    short: ` That is one training: with the second one, \`graph-2\`, its lead is sure in ${sure(graph, "O1")} places (O1) and beside \`${TUNED_RULE}\` in ${sure(graph, "O6")} (O6); with \`flat-2\` among the baselines the lead of T1 is sure in ${sure(flat, "T1")}.`,
+    details:
+      changed.length === 0
+        ? []
+        : [`What comes out otherwise with \`graph-2\`: ${changed.join("; ")}.`],
+  };
 }
 
 interface Rejudged {
