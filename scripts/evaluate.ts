@@ -11,7 +11,7 @@ import { evaluateRouting } from "./evaluate/routing.ts";
 import { formatRouting } from "./evaluate/routing-table.ts";
 import { evaluateStream } from "./evaluate/stream.ts";
 import { formatStream } from "./evaluate/stream-table.ts";
-import { USAGE } from "./evaluate/usage.ts";
+import { USAGE, usageFor } from "./evaluate/usage.ts";
 
 async function evaluate(options: EvaluateOptions): Promise<string> {
   if (options.command === "pairs") {
@@ -36,7 +36,8 @@ if (process.argv.includes("--help")) {
   try {
     console.log(await evaluate(parseEvaluateArgs(process.argv.slice(2))));
   } catch (error) {
-    if (error instanceof UsageError) console.error(`${error.message}\n\n${USAGE}`);
+    if (error instanceof UsageError)
+      console.error(`${error.message}\n\n${usageFor(process.argv.slice(2))}`);
     else if (error instanceof InputError || error instanceof WorkloadDataError)
       console.error(error.message);
     else throw error;

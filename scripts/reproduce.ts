@@ -18,6 +18,7 @@ const USAGE = `usage: npm run reproduce -- velo|perllm|qos-router [options]
 qos-router alone:
   --trace FILE     arrival times of a trace: CSV (TIMESTAMP,ContextTokens,GeneratedTokens) or JSON lines {t,
                    prompt_tokens, output_tokens}; a bursty process in its place when left out
+  --fit            fit the two constants of the rule priced-or-drop anew, and print what was tried
 velo alone:
   --dataset FILE   real dialogues instead (an oasst1 export), with a real model behind it:
   --upstream NAME  local, file:MODEL or an http address of an OpenAI-compatible model

@@ -31,6 +31,7 @@ export async function evaluateRouting(options: RoutingOptions): Promise<RoutingF
   const { data, unpriced } = withPrices(all, prices, options);
   const { profile, embed } = await openEmbedder(options.embedder);
   const report = compareRouting({
+    source: options.file,
     data,
     prices,
     embed,

@@ -14,6 +14,7 @@ import { runJobs } from "../../src/trainer-node/reproduction/run-jobs.ts";
 import { readFlags, refuse } from "../local/flags.ts";
 import { currentCommit, progressBar } from "../replay/progress.ts";
 import { claimsTable, countsLine, countsOf } from "./claims-table.ts";
+import { folderProblem } from "./results-path.ts";
 
 /** @param pathOf a path as it was typed, from where it was typed */
 export async function reproducePerllm(
@@ -36,6 +37,8 @@ export async function reproducePerllm(
   const folder = pathOf(
     options.results ?? join(".velo/reproduce", quick ? "perllm-quick" : "perllm"),
   );
+  const problem = folderProblem(folder);
+  if (problem !== null) refuse(problem, usage);
   const jobs = perllmJobs(scale).filter(({ id }) => only === undefined || id.startsWith(only));
   if (jobs.length === 0) refuse(`no job begins with ${only}`, usage);
   const bar = progressBar("perllm ", 1);

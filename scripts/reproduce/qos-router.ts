@@ -7,10 +7,13 @@ import { constructionChecks } from "../../src/trainer-node/reproduction/qos-rout
 import {
   qosRouterJobs,
   type TraceName,
+  trainingId,
 } from "../../src/trainer-node/reproduction/qos-router/experiments.ts";
+import { fitPricedRule } from "../../src/trainer-node/reproduction/qos-router/fit-priced-rule.ts";
 import { judge } from "../../src/trainer-node/reproduction/qos-router/judge.ts";
 import {
   hasWeights,
+  NETWORK_NAMES,
   type TrainParams,
 } from "../../src/trainer-node/reproduction/qos-router/networks.ts";
 import { qosRouterReport } from "../../src/trainer-node/reproduction/qos-router/qos-router-report.ts";
@@ -18,11 +21,12 @@ import { QosRouterResults } from "../../src/trainer-node/reproduction/qos-router
 import { FULL, QUICK, REVISION } from "../../src/trainer-node/reproduction/qos-router/settings.ts";
 import { readTrace } from "../../src/trainer-node/reproduction/qos-router/workloads.ts";
 import { renderReport } from "../../src/trainer-node/reproduction/report/markdown-report.ts";
-import { ResultsFolder } from "../../src/trainer-node/reproduction/results-folder.ts";
+import { type Job, ResultsFolder } from "../../src/trainer-node/reproduction/results-folder.ts";
 import { runJobs } from "../../src/trainer-node/reproduction/run-jobs.ts";
 import { readFlags, refuse } from "../local/flags.ts";
 import { currentCommit, progressBar } from "../replay/progress.ts";
 import { claimsTable, countsLine, countsOf } from "./claims-table.ts";
+import { folderProblem } from "./results-path.ts";
 
 /** @param pathOf a path as it was typed, from where it was typed */
 export async function reproduceQosRouter(
@@ -35,9 +39,14 @@ export async function reproduceQosRouter(
     only: { type: "string" },
     workers: { type: "string", default: String(availableParallelism()) },
     trace: { type: "string" },
+    fit: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
   });
   const { quick, only, json } = options;
+  if (options.fit) {
+    printFit(json);
+    return;
+  }
   const workers = Number(options.workers);
   const most = 4 * availableParallelism();
   if (!Number.isInteger(workers) || workers < 1 || workers > most)
@@ -49,6 +58,9 @@ export async function reproduceQosRouter(
   const folder = pathOf(
     options.results ?? join(".velo/reproduce", quick ? "qos-router-quick" : "qos-router"),
   );
+  const problem = folderProblem(folder);
+  if (problem !== null) refuse(problem, usage);
+  if (only === "") refuse("--only needs the beginning of a job's name", usage);
   const results = new ResultsFolder(join(folder, "raw"), REVISION);
   const weights = join(folder, "weights");
   const jobs = qosRouterJobs({ scale, trace }).filter(
@@ -57,6 +69,33 @@ export async function reproduceQosRouter(
   if (jobs.length === 0) refuse(`no job begins with ${only}`, usage);
   // Once all runs are there nobody reads weights.
   const isRun = jobs.every((job) => job.kind === "train" || results.read(job) !== null);
+  const ids = new Set(jobs.map(({ id }) => id));
+  const waiting = jobs.filter((job) => results.read(job) === null);
+  const untrained = NETWORK_NAMES.find(
+    (name) =>
+      !ids.has(trainingId(name)) &&
+      !hasWeights(weights, name) &&
+      waiting.some(({ needs = [] }) => needs.includes(trainingId(name))),
+  );
+  if (untrained !== undefined)
+    refuse(
+      `--only ${only}: there are no weights of ${untrained} in ${weights}: run --only train first`,
+      usage,
+    );
+  if (trace === null && results.ids().some((id) => id.startsWith("trace-")))
+    process.stderr.write(
+      "the results that lie there were made with a trace: without --trace FILE others are made beside them\n",
+    );
+  const stale = results.ids().filter((id) => waiting.some((job) => job.id === id)).length;
+  if (stale > 0)
+    process.stderr.write(`${stale} results were made with other settings, and are made again\n`);
+  const retrained = isRun
+    ? 0
+    : jobs.filter((job) => isLost(job, weights) && !waiting.includes(job)).length;
+  if (retrained > 0)
+    process.stderr.write(
+      `${retrained} trainings are made again: their weights are not in ${weights}\n`,
+    );
   const bar = progressBar("qos-router ", 1);
   const started = performance.now();
   let ran = 0;
@@ -67,8 +106,7 @@ export async function reproduceQosRouter(
     workerArguments: [weights, ...(file === null ? [] : [file])],
     workers,
     commit: currentCommit(),
-    isUsable: ({ kind, params }) =>
-      kind !== "train" || isRun || hasWeights(weights, (params as TrainParams).network),
+    isUsable: (job) => isRun || !isLost(job, weights),
     onDone: ({ id, seconds }, { done, of, wasStored }) => {
       if (!wasStored) ran++;
       if (bar !== undefined) bar(done, of);
@@ -113,6 +151,21 @@ export async function reproduceQosRouter(
     console.log(`${countsLine(all)}\n${run}\nReport: ${report}`);
   }
   if (checks.some(({ verdict }) => verdict === "fail")) process.exitCode = 1;
+}
+
+/** A training whose weights are gone. */
+const isLost = ({ kind, params }: Job, weights: string): boolean =>
+  kind === "train" && !hasWeights(weights, (params as TrainParams).network);
+
+function printFit(json: boolean): void {
+  const tried = fitPricedRule();
+  if (json) {
+    console.log(JSON.stringify(tried, null, 2));
+    return;
+  }
+  console.log("price of work  share of the limit  mean QoS");
+  for (const { workPrice, limitShare, meanQos } of tried)
+    console.log(`${workPrice}\t${limitShare}\t${meanQos.toFixed(4)}`);
 }
 
 /** Read once here, so that a file that is no trace is refused before anything is trained. */

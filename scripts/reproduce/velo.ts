@@ -1,5 +1,5 @@
 // npm run reproduce -- velo: runs what is not there yet, judges the claims, writes the report.
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { renderReport } from "../../src/trainer-node/reproduction/report/markdown-report.ts";
@@ -18,6 +18,7 @@ import { readFlags, refuse } from "../local/flags.ts";
 import { currentCommit, progressBar } from "../replay/progress.ts";
 import { claimsTable, countsLine, countsOf } from "./claims-table.ts";
 import { reproduceDataset } from "./dataset.ts";
+import { folderProblem } from "./results-path.ts";
 
 /** @param pathOf a path as it was typed, from where it was typed */
 export async function reproduceVelo(
@@ -119,19 +120,6 @@ export async function reproduceVelo(
     console.log(`${countsLine(all)}\n${run}\nReport: ${report}`);
   }
   if (checks.some(({ verdict }) => verdict === "fail")) process.exitCode = 1;
-}
-
-/** A report takes the place of README.md and plots/: only in an empty folder, or in one that a run has made. */
-function folderProblem(folder: string): string | null {
-  try {
-    const names = readdirSync(folder);
-    return names.length === 0 || names.some((name) => name === "raw" || name === "weights")
-      ? null
-      : `--results ${folder} holds other things than results: name an empty folder`;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    return `--results: ${(error as Error).message}`;
-  }
 }
 
 /** In place of an earlier one: plots of experiments that are gone must not stay. */

@@ -19,6 +19,8 @@ import { type ModelPrice } from "./routing-prices.ts";
 import { expectedCosts, outcomesOf, type RoutingAssumptions } from "./routing-world.ts";
 
 export interface CompareRoutingOptions {
+  /** The file that the questions are from, as errors name it. */
+  readonly source: string;
   readonly data: RoutingData;
   /** A price for every model, or null. */
   readonly prices: ReadonlyMap<string, ModelPrice> | null;
@@ -92,12 +94,13 @@ interface LearnedRouter {
 
 /** Throws InputError where a half has too few questions. */
 export function compareRouting(options: CompareRoutingOptions): RoutingReport {
-  const { data, prices, assumptions, embed, resamples } = options;
+  const { source, data, prices, assumptions, embed, resamples } = options;
   const known = partOf(data, "calibration");
   const unseen = partOf(data, "measured");
-  for (const { questions } of [known, unseen])
-    if (questions.length < LEAST_QUESTIONS)
-      throw new InputError(`each half needs ${LEAST_QUESTIONS} questions at least`);
+  if (Math.min(known.questions.length, unseen.questions.length) < LEAST_QUESTIONS)
+    throw new InputError(
+      `${source}: each half needs ${LEAST_QUESTIONS} questions at least: ${known.questions.length} to learn from, ${unseen.questions.length} to measure on`,
+    );
   const costsOf = expectedCosts(known, prices, assumptions);
   const sideOf = (part: RoutingData): Side => ({
     questions: part.questions,

@@ -13,6 +13,7 @@ import { evaluatePairs } from "../../../scripts/evaluate/pairs.ts";
 import { formatPairs } from "../../../scripts/evaluate/pairs-table.ts";
 import { evaluateStream } from "../../../scripts/evaluate/stream.ts";
 import { formatStream } from "../../../scripts/evaluate/stream-table.ts";
+import { USAGE, usageFor } from "../../../scripts/evaluate/usage.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "velo-evaluate-"));
 const fileOf = (name: string, lines: readonly string[]): string => {
@@ -48,6 +49,15 @@ describe("options", () => {
     expect(() => parse(text)).toThrow(UsageError);
     expect(() => parse(text)).toThrow(message);
   });
+});
+
+test("after a wrong option the options of that command stand alone, without a known command all do", () => {
+  const part = usageFor(["routing", "x", "--seed", "3"]);
+  expect(part).toContain("--prices FILE");
+  expect(part).toContain("--json");
+  expect(part).not.toMatch(/--near-miss|--shift|--unsure|as above/);
+  for (const args of [[], ["guess", "x"]]) expect(usageFor(args)).toBe(USAGE);
+  expect(USAGE).toMatch(/--near-miss[^]*--shift[^]*--unsure[^]*llmrouter[^]*--json/);
 });
 
 describe("pairs", () => {

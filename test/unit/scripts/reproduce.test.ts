@@ -23,6 +23,10 @@ test.for([
   ["velo --seed 2", /^--seed is no option without --dataset/],
   ["velo --results file --only similarity", /^--results: ENOTDIR/],
   ["qos-router --trace file", /^--trace: .*file: holds no requests/],
+  ["qos-router --results file", /^--results: ENOTDIR/],
+  ["qos-router --results project", /^--results .*project holds other things/],
+  ["perllm --results file", /^--results: ENOTDIR/],
+  ["perllm --results project --quick", /^--results .*project holds other things/],
   ["velo --results project --only similarity", /^--results .*project holds other things/],
 ] as const)(
   "npm run reproduce -- %s is refused with what is wrong and the usage",
@@ -35,3 +39,11 @@ test.for([
     expect(existsSync(join(root, ".velo"))).toBe(false);
   },
 );
+
+test("a run of the expert router without its trainings says what to run first", () => {
+  const { status, stderr } = reproduce(
+    ..."qos-router --results empty --only poisson-r3-1".split(" "),
+  );
+  expect(stderr).toMatch(/^--only poisson-r3-1: there are no weights of .*run --only train first/);
+  expect(status).toBe(2);
+});

@@ -8,7 +8,8 @@ export interface Claim {
   readonly source: string;
   readonly published: string;
   readonly expectation: Expectation;
-  readonly unit: "percent" | "seconds" | "ratio" | "joules" | "regret";
+  /** `points` are differences of shares. */
+  readonly unit: "percent" | "points" | "seconds" | "ratio" | "joules" | "regret";
   /** Can be judged from what every setting of the grid runs. */
   readonly inGrid: boolean;
   value(seed: SeedView): number;

@@ -55,7 +55,7 @@ export const CLAIMS: readonly Claim[] = [
       source: "success table",
       published: METHODS.map((method) => PUBLISHED_SUCCESS[model][method]).join(", "),
       expectation: greater(),
-      unit: "percent",
+      unit: "points",
       inGrid: false,
       value: (seed) =>
         leastStep(METHODS.map((method) => overNetworks(seed, method, "success", { model }))),
@@ -67,7 +67,7 @@ export const CLAIMS: readonly Claim[] = [
     source: "success table",
     published: "97 to 99 % against 58 to 77 %",
     expectation: greater(),
-    unit: "percent",
+    unit: "points",
     inGrid: true,
     value: (seed) =>
       seed.figures(PERLLM_NAME).success -

@@ -27,6 +27,7 @@ export function judge(results: PerllmResults): readonly ClaimResult[] {
     const values = results.allSeeds().flatMap((seed) => valueAt(claim, results, seed, jobs));
     if (values.length === 0) return [];
     const estimate = meanEstimate(values);
+    const verdict = verdictOf(claim.expectation, estimate);
     return {
       id: claim.id,
       group: groupOf(claim.id),
@@ -36,12 +37,12 @@ export function judge(results: PerllmResults): readonly ClaimResult[] {
       ours: written(estimate, claim),
       estimate: estimate.mean,
       interval: estimate.interval,
-      verdict: verdictOf(claim.expectation, estimate),
+      verdict,
       gridShare:
         claim.inGrid && settings.length > 0
           ? { holds: settings.filter((view) => holdsIn(claim, view)).length, of: settings.length }
           : null,
-      note: REMARKS[claim.id] ?? "",
+      note: verdict === "differs" ? (REMARKS[claim.id] ?? "") : "",
       jobs: [...jobs],
     };
   });
@@ -82,6 +83,8 @@ function written(estimate: Estimate, { unit }: Claim): string {
   switch (unit) {
     case "percent":
       return formatEstimate(estimate, { digits: 1, isPercent: true, unit: "%" });
+    case "points":
+      return formatEstimate(estimate, { digits: 1, isPercent: true, unit: "points" });
     case "seconds":
       return formatEstimate(estimate, { digits: 2, unit: "s" });
     case "joules":

@@ -21,7 +21,7 @@ const onDeadlines = (
   source,
   published: "",
   expectation: greater(),
-  unit: "percent",
+  unit: "points",
   inGrid: false,
   value,
 });
@@ -51,7 +51,7 @@ export const OWN_CLAIMS: readonly Claim[] = [
     source: "ours",
     published: "",
     expectation: around(0, 0.02),
-    unit: "percent",
+    unit: "points",
     inGrid: true,
     value: (seed) => lead(seed, "LPC", PERLLM_NAME, {}),
   },

@@ -2,13 +2,15 @@
 import { createHash } from "node:crypto";
 import { type Job } from "../results-folder.ts";
 import { NETWORK_NAMES, type NetworkName, NETWORKS, type TrainParams } from "./networks.ts";
-import { DROPPING_RULES, ORACLE, RULES } from "./rules.ts";
+import { DROPPING_RULES, ORACLE, RULES, TUNED_RULE } from "./rules.ts";
 import {
   FLEET_SIZES,
   gridSettings,
   LATENCY_LIMIT,
   LOAD_NAMES,
   LOADS,
+  PRICED_RULE,
+  type PricedRule,
   RATES,
   type Scale,
   TRAINING,
@@ -40,6 +42,8 @@ export interface RunParams {
   /** Of the trainings behind the networks among the routers. */
   readonly trained: string;
   readonly trace?: TraceName;
+  /** Where it is among the routers. */
+  readonly pricedRule?: PricedRule;
 }
 
 /** A router of a run that is a network under other conditions. */
@@ -49,7 +53,7 @@ export const VARIANTS = {
   "flat-reordered": "flat",
 } as const satisfies Readonly<Record<string, NetworkName>>;
 
-const SIMPLE = [...RULES, ...DROPPING_RULES, ORACLE] as const;
+const SIMPLE = [...RULES, ...DROPPING_RULES, TUNED_RULE, ORACLE] as const;
 /** What every run compares. */
 export const COMPARED = [...SIMPLE, "flat", "graph-no-impact", "graph"] as const;
 export const USUAL = [...COMPARED, "graph-potential", "graph-keeps"] as const;
@@ -105,6 +109,7 @@ export function qosRouterJobs({ scale, trace }: JobOptions): readonly Job[] {
       routers,
       trained: digestOf(used.map((job) => job.params)),
       ...(isTraced && trace !== null && { trace }),
+      ...(routers.includes(TUNED_RULE) && { pricedRule: PRICED_RULE }),
     };
     jobs.push({ id, kind, params, needs: used.map((job) => job.id) });
   };

@@ -23,6 +23,7 @@ export function judge(results: QosRouterResults): readonly ClaimResult[] {
     const values = results.allSeeds().flatMap((seed) => valueAt(claim, results, seed, jobs));
     if (values.length === 0) return [];
     const estimate = meanEstimate(values);
+    const verdict = verdictOf(claim.expectation, estimate);
     return {
       id: claim.id,
       group: groupOf(claim.id),
@@ -32,12 +33,12 @@ export function judge(results: QosRouterResults): readonly ClaimResult[] {
       ours: written(estimate, claim),
       estimate: estimate.mean,
       interval: estimate.interval,
-      verdict: verdictOf(claim.expectation, estimate),
+      verdict,
       gridShare:
         claim.inGrid && settings.length > 0
           ? { holds: settings.filter((view) => holdsIn(claim, view)).length, of: settings.length }
           : null,
-      note: remarkOf(claim.id),
+      note: remarkOf(claim.id, verdict),
       jobs: [...jobs],
     };
   });
@@ -76,8 +77,8 @@ export function holdsIn(claim: Claim, view: SeedView): boolean {
 
 function written(estimate: Estimate, { unit }: Claim): string {
   switch (unit) {
-    case "percent":
-      return formatEstimate(estimate, { digits: 1, isPercent: true, unit: "%" });
+    case "points":
+      return formatEstimate(estimate, { digits: 1, isPercent: true, unit: "points" });
     case "qos":
       return formatEstimate(estimate, { digits: 3 });
     case "ratio":
@@ -88,8 +89,8 @@ function written(estimate: Estimate, { unit }: Claim): string {
 }
 
 /**
- * Fixed before the first training: the network is worth its place when it beats every simple rule at medium and high load,
- * at both workloads. Null: not all of that was judged.
+ * Fixed before the first training: the network is worth its place when it beats every rule without fitted constants at medium
+ * and high load, at both workloads. Null: not all of that was judged.
  */
 export function isWorthShipping(claims: readonly ClaimResult[]): boolean | null {
   const decisive = claims.filter(({ id }) => id.startsWith("O1 "));

@@ -10,6 +10,7 @@ import { leastCompletion } from "../../../policy/routing/least-completion.ts";
 import { type Arrival, type FleetRouter, type RequestState } from "./fleet.ts";
 import { predictedImpact } from "./impact.ts";
 import { predictedTimes, selectedRouter } from "./router-player.ts";
+import { PRICED_RULE, type PricedRule } from "./settings.ts";
 
 /** They never drop. */
 export const RULES = [
@@ -24,9 +25,16 @@ export const RULES = [
 /** They drop what is predicted to be worth nothing, or less than what it breaks. */
 export const DROPPING_RULES = ["greedy-or-drop", "impact-or-drop"] as const;
 
+/** Its two constants are fitted, as the networks' weights are: `fitPricedRule`. */
+export const TUNED_RULE = "priced-or-drop";
+
 export const ORACLE = "oracle";
 
-export type RuleName = (typeof RULES)[number] | (typeof DROPPING_RULES)[number] | typeof ORACLE;
+export type RuleName =
+  | (typeof RULES)[number]
+  | (typeof DROPPING_RULES)[number]
+  | typeof TUNED_RULE
+  | typeof ORACLE;
 
 const SEED = 1;
 
@@ -56,6 +64,8 @@ export function ruleOf(name: RuleName, latencyLimit: number): FleetRouter {
       return { name, choose: (arrival) => best(arrival, 0, (i) => inTime(arrival, i)) };
     case "impact-or-drop":
       return { name, choose: byImpact };
+    case "priced-or-drop":
+      return pricedOrDrop(PRICED_RULE);
     case "oracle":
       return { name, choose: (arrival) => byImpact(truthful(arrival)) };
     default:
@@ -95,6 +105,19 @@ const inTime = (arrival: Arrival, expert: number): number =>
 /** The highest s [l <= L] - impact, where that is above 0. */
 const byImpact = (arrival: Arrival): number | null =>
   best(arrival, 0, (i) => inTime(arrival, i) - predictedImpact(arrival, i));
+
+/** The highest s [l <= share of L] - price x tokens / 100 x running / 10, where that is above 0. */
+export const pricedOrDrop = ({ workPrice, limitShare }: PricedRule): FleetRouter => ({
+  name: TUNED_RULE,
+  choose: (arrival) => {
+    const limit = limitShare * arrival.latencyLimit;
+    return best(arrival, 0, (i) => {
+      if (predictedTimes(arrival, i).secondsPerToken > limit) return 0;
+      const work = arrival.predictions[i]!.predictedOutputTokens / 100;
+      return scoreOf(arrival, i) - workPrice * work * (arrival.experts[i]!.runningCount / 10);
+    });
+  },
+});
 
 /** The same moment, with true scores and lengths in the place of predictions. */
 function truthful(arrival: Arrival): Arrival {

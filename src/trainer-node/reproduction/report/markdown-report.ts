@@ -198,7 +198,9 @@ function numbered(raw: readonly string[]): readonly string[] {
   const parts = raw.map((path) => /^(?:raw\/)?(.*?)(\d*)(?:\.json)?$/.exec(path)!);
   return [...Map.groupBy(parts, ([, stem]) => stem!)].map(([stem, some]) => {
     const numbers = some.flatMap(([, , digits]) => (digits === "" ? [] : [Number(digits)]));
-    return code(numbers.length < 2 ? stem + (some[0]![2] ?? "") : `${stem}${ranges(numbers)}`);
+    if (numbers.length < 2) return code(stem + (some[0]![2] ?? ""));
+    const zeros = some.find(([, , digits]) => digits!.startsWith("0"))?.[2]!.length ?? 0;
+    return code(stem + ranges(numbers).replaceAll(/\d+/g, (digits) => digits.padStart(zeros, "0")));
   });
 }
 

@@ -75,6 +75,7 @@ function world(
     };
   });
   return {
+    source: "world",
     data: { models: ["dear", "fair"], leftOut: [], questions },
     prices: new Map([
       ["dear", { input: 1, output: 10, firstTokenSeconds: null, secondsPerToken: 0.03 }],
@@ -147,7 +148,9 @@ describe("comparison", () => {
     expect(report.routers.map(({ name }) => name)).not.toContain("cheapest model");
     expect(report.curves[0]!.points).toHaveLength(1);
     const few = { ...options.data, questions: options.data.questions.slice(0, 12) };
-    expect(() => compareRouting({ ...options, data: few })).toThrow(/each half needs 10/);
+    expect(() => compareRouting({ ...options, data: few, source: "few.jsonl" })).toThrow(
+      /few\.jsonl: each half needs 10 questions at least: \d+ to learn from, \d+ to measure on/,
+    );
   });
 });
 

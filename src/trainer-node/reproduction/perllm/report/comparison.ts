@@ -75,6 +75,7 @@ export function comparison(parts: ReportParts): readonly Section[] {
       title: "Every algorithm",
       text: [
         'Yi-6B at the edges. Regret: per request, what the best server in the very same state would have earned more, in units of 20 J and of a deadline missed by its own length. "told" predicts from what operators say, "printed" has the sign of Eq. 6 as it is printed, "undiscounted" never forgets, "no-bandit" neither explores nor punishes, "retry" tries again what it left long ago, as the product does, "by-class" predicts inference by server and class of request (the specification of Algorithm 1; the others by server, as the product measures), "slots" decides every tenth of a second. "FineInfer-gate" holds requests only while the cloud is idle, as its code does.',
+        "Over a run PerLLM's regret grows in line with the requests, as that of a bandit that forgets must; by how much a request has less of it in the last half says O7.",
         ...parts.verdicts("S4", "S5", "S6", "O7"),
       ],
       tables: NETWORK_NAMES.flatMap((network) => [

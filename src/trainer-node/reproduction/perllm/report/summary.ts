@@ -2,11 +2,13 @@
 import { meanOf } from "../../../intervals.ts";
 import { formatEstimate } from "../../report/figures.ts";
 import { type Estimate } from "../../report/statistics.ts";
-import { type ClaimResult } from "../../report/verdict.ts";
+import { type ClaimResult, verdictOf } from "../../report/verdict.ts";
 import { type Figures } from "../figures.ts";
 import { PERLLM_NAME, PUBLISHED_THROUGHPUT, RIVALS } from "../published.ts";
 import { EDGE_MODEL_NAMES, NETWORK_NAMES } from "../settings.ts";
+import { DRIFT_NAMES } from "../worlds.ts";
 import { type ReportParts } from "./parts.ts";
+import { leadOverBest } from "./simple-rules.ts";
 
 /** Markdown, with a heading of its own; nothing before the headline ran. */
 export function summary(parts: ReportParts): readonly string[] {
@@ -14,7 +16,14 @@ export function summary(parts: ReportParts): readonly string[] {
   if (success === null) return [];
   return [
     "## In short",
-    [counts(parts.claims), deadlines(parts), ratios(parts), simple(parts), drift(parts)]
+    [
+      counts(parts.claims),
+      deadlines(parts),
+      ratios(parts),
+      beyondProxies(parts),
+      simple(parts),
+      drift(parts),
+    ]
       .filter((line) => line !== null)
       .map((line) => `- ${line}`)
       .join("\n"),
@@ -49,11 +58,35 @@ function ratios(parts: ReportParts): string {
   return `PerLLM against ${sentence.join("; ")}. The rivals are proxies.`;
 }
 
+/** What the comparison with the proxies leaves out: their specified form, and no rule at all. */
+function beyondProxies(parts: ReportParts): string | null {
+  const where = { isSpecified: true };
+  const tokens = ({ tokensPerSecond }: Figures) => tokensPerSecond;
+  const success = ({ success: share }: Figures) => share;
+  const planned = parts.estimate("RewardlessGuidance-planned", success, where);
+  const random = parts.estimate("random", success);
+  if (planned === null || random === null) return null;
+  const of = (name: string, at = where) =>
+    `${percent(parts.estimate(name, success, at))} at ${formatEstimate(parts.estimate(name, tokens, at), { digits: 0 })} tokens/s`;
+  const times = (name: string) =>
+    formatEstimate(
+      parts.over(
+        (seed) => tokens(seed.figures(PERLLM_NAME, where)) / tokens(seed.figures(name, where)),
+      ),
+      { digits: 2 },
+    );
+  const rivals = RIVALS.map((name) => `${name} ${percent(parts.estimate(name, success))}`);
+  return `With Yi-6B RewardlessGuidance as it is specified answers ${of("RewardlessGuidance-planned")}, its proxy ${of("RewardlessGuidance")}, PerLLM ${of(PERLLM_NAME)}: ${times("RewardlessGuidance")} times the throughput of the proxy, ${times("RewardlessGuidance-planned")} times that of the specified form. A server drawn at random answers ${percent(random)} in time; the proxies ${rivals.join(", ")}.`;
+}
+
 function simple(parts: ReportParts): string {
-  const points = overPaired(parts, "LPC", ({ success }) => success);
-  const times = ratio(parts, "LPC", ({ tokensPerSecond }) => tokensPerSecond);
-  const energy = ratio(parts, "LPC", ({ joules }) => joules);
-  return `Least predicted completion, which learns nothing, satisfies ${formatEstimate(points, { digits: 1, isPercent: true, unit: "points" })} more deadlines than PerLLM; PerLLM has ${formatEstimate(times, { digits: 3 })} of its throughput and takes ${formatEstimate(energy, { digits: 3 })} of its energy.`;
+  const beside = (name: string) => {
+    const points = overPaired(parts, name, ({ success }) => success);
+    const times = ratio(parts, name, ({ tokensPerSecond }) => tokensPerSecond);
+    const energy = ratio(parts, name, ({ joules }) => joules);
+    return `satisfies ${formatEstimate(points, { digits: 1, isPercent: true, unit: "points" })} more deadlines than PerLLM, which has ${formatEstimate(times, { digits: 3 })} of its throughput and takes ${formatEstimate(energy, { digits: 3 })} of its energy`;
+  };
+  return `Least predicted completion, which learns nothing, ${beside("LPC")}; where it measures times, as the gateway does, it ${beside("LPC-measured")}.`;
 }
 
 /** Where the bandit is worth something, by the claims on drifting worlds. */
@@ -68,14 +101,42 @@ function drift(parts: ReportParts): string | null {
     worlds.length === 0 ? "in none" : `in ${worlds.length} (${worlds.join(", ")})`;
   return [
     `Of ${judged.length} worlds in which what schedulers know is wrong, changes or is late, PerLLM satisfies measurably more deadlines than least predicted completion that measures as it does ${named(won("O5"))}, measurably fewer ${named(won("O5", "differs"))}`,
-    `as the product runs it more ${named(won("O12"))}, fewer ${named(won("O12", "differs"))}`,
+    `as the product runs it: more ${named(won("O12"))}, fewer ${named(won("O12", "differs"))}`,
     ...(parts.claims.some(({ id }) => id.startsWith("O16 "))
       ? [
-          `where measurements fade (asked later) more ${named(won("O16"))}, fewer ${named(won("O16", "differs"))}`,
+          `where measurements fade (asked later): more ${named(won("O16"))}, fewer ${named(won("O16", "differs"))}`,
         ]
       : []),
-    `where nobody measures, its bandit alone more ${named(won("O11"))}, fewer ${named(won("O11", "differs"))}.`,
-  ].join("; ");
+    `where nobody measures, its bandit alone: more ${named(won("O11"))}, fewer ${named(won("O11", "differs"))}`,
+    ...besideBest(parts, named),
+  ]
+    .map((line) => `${line}.`)
+    .join("\n  - ");
+}
+
+/** Measuring can make least predicted completion worse, so that its best form in each world is the harder rival. */
+function besideBest(
+  parts: ReportParts,
+  named: (worlds: readonly string[]) => string,
+): readonly string[] {
+  const success = ({ success: share }: Figures) => share;
+  const where = { drift: "throttled" };
+  const [told, measured, byClass] = ["LPC", "LPC-measured", "LPC-by-class"].map((name) =>
+    percent(parts.estimate(name, success, where)),
+  );
+  const sides = (name: string) => {
+    const leads = DRIFT_NAMES.map((world) => {
+      const lead = leadOverBest(parts, name, world);
+      return { world, verdict: verdictOf({ direction: "greater", bound: 0 }, lead) };
+    });
+    const worlds = (side: string) =>
+      leads.filter(({ verdict }) => verdict === side).map(({ world }) => world);
+    return `${named(worlds("agrees"))}, fewer ${named(worlds("differs"))}`;
+  };
+  return [
+    `measuring can cost more than it brings: when throttled, least predicted completion answers ${told} in time as told, ${measured} as measured, ${byClass} as measured by class of request`,
+    `against the best form of it in each world, picked after the fact: PerLLM more ${sides(PERLLM_NAME)}; as the product runs it more ${sides("PerLLM-retry")}`,
+  ];
 }
 
 const overAll = (

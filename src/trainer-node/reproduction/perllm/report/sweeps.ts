@@ -15,6 +15,7 @@ import {
 import { CHANGED_WORLDS } from "../worlds.ts";
 import { metricsTable } from "./comparison.ts";
 import { type ReportParts } from "./parts.ts";
+import { bestSimple, leadOverBest, SIMPLE_RULES, simpleSuccess } from "./simple-rules.ts";
 
 const OVER_LOAD = [
   ["seconds", "Mean processing time", "seconds", (one: Figures) => one.seconds],
@@ -181,10 +182,10 @@ export function drifts(parts: ReportParts): readonly Section[] {
       text: [
         "Here a bandit could earn its place. LPC predicts from what it is told, LPC-measured and PerLLM from what was measured lately of each server and link; PerLLM-told has its bandit alone; LPC-corrected adds by how much its predictions were wrong lately. All meet the same requests, so that differences are paired by seed. With as many worlds, one comparison in forty would agree by chance.",
         present.map((drift) => `- ${drift}: ${WORLDS[drift] ?? ""}.`).join("\n"),
-        `What was measured of a server stays true until it answers again: one that was slow is left, and nobody learns that it has recovered, unless by trying it. In the second table what was measured goes back to what is told by half in ${FADE_SECONDS} s without an answer. It was added when the figures of the first had been seen.`,
+        `What was measured of a server stays true until it answers again: one that was slow is left, and nobody learns that it has recovered, unless by trying it. In the third table what was measured goes back to what is told by half in ${FADE_SECONDS} s without an answer. It was added when the figures of the first had been seen, and so was the table of the best LPC, which is picked in each world after the fact.`,
         ...parts.verdicts("O4", "O5", "O6", "O11", "O12", "O13", "O15", "O16"),
       ],
-      tables: [leads(parts, present)]
+      tables: [leads(parts, present), bestTable(parts, present)]
         .concat(fadingTable(parts, present))
         .concat(present.map((drift) => metricsTable(parts, drift, ALGORITHM_NAMES, { drift })))
         .concat(present.includes("idle-power") ? [idleTable(parts, "idle-power")] : []),
@@ -221,6 +222,29 @@ function leads(parts: ReportParts, present: readonly string[]): Table {
     provenance: parts.provenance(present.map((drift) => ({ drift }))),
   };
 }
+
+/** PerLLM beside the LPC that turned out best. */
+const bestTable = (parts: ReportParts, present: readonly string[]): Table => ({
+  title: "Every LPC, answered within the deadline, %; and PerLLM less the best of them, points",
+  columns: [
+    "world",
+    ...SIMPLE_RULES.map((title) => ({ title, isPercent: true, digits: 1 })),
+    "best",
+    ...["PerLLM - best", "PerLLM-retry - best"].map((title) => ({
+      title,
+      isPercent: true,
+      digits: 2,
+    })),
+  ],
+  rows: present.map((drift) => [
+    drift,
+    ...simpleSuccess(parts, drift),
+    bestSimple(parts, drift),
+    leadOverBest(parts, "PerLLM", drift),
+    leadOverBest(parts, "PerLLM-retry", drift),
+  ]),
+  provenance: parts.provenance(present.map((drift) => ({ drift }))),
+});
 
 /** What is left of PerLLM's lead when nobody has to try in order to forget; no table before it ran. */
 function fadingTable(parts: ReportParts, present: readonly string[]): readonly Table[] {

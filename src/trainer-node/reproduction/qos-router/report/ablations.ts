@@ -5,13 +5,14 @@ import { AGAIN, COMPARED, ORDERS } from "../experiments.ts";
 import { type Where } from "../figures.ts";
 import { FLEET_SIZES, LOAD_NAMES, LOADS, USUAL_FLEET } from "../settings.ts";
 import { METRICS } from "./loads.ts";
-import { type ReportParts } from "./parts.ts";
+import { labelOf, type ReportParts } from "./parts.ts";
 
 const ABLATED = ["graph", "graph-no-impact", "graph-potential", "flat", ...AGAIN] as const;
 const IN_FLEETS = [
   "graph",
   "graph-no-impact",
   "flat",
+  "priced-or-drop",
   "impact-or-drop",
   "greedy-or-drop",
   "greedy-score",
@@ -65,7 +66,7 @@ function fleets(parts: ReportParts): readonly Section[] {
     title: "Mean QoS by number of experts",
     columns: ["router", ...FLEET_SIZES.map((count) => ({ title: String(count), digits: 3 }))],
     rows: COMPARED.map((name) =>
-      [name as Cell].concat(
+      [labelOf(name) as Cell].concat(
         wheres.map((where) => parts.estimate(name, ({ meanQos }) => meanQos, where)),
       ),
     ),
@@ -77,7 +78,7 @@ function fleets(parts: ReportParts): readonly Section[] {
     xLabel: "experts",
     yLabel: "QoS",
     series: parts.present(IN_FLEETS).map((name) => ({
-      name,
+      name: labelOf(name),
       points: wheres.flatMap((where) =>
         parts.point(where.experts!, name, ({ meanQos }) => meanQos, where),
       ),

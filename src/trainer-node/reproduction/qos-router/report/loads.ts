@@ -3,12 +3,12 @@ import { type LinePlot } from "../../report/plot.ts";
 import { type Cell, type Section, type Table } from "../../report/report.ts";
 import { AGAIN, USUAL } from "../experiments.ts";
 import { type Figures, type Where } from "../figures.ts";
-import { LOAD_NAMES, LOADS, RATES } from "../settings.ts";
-import { type Metric, type ReportParts } from "./parts.ts";
+import { LOAD_NAMES, LOADS, PRICED_RULE, RATES } from "../settings.ts";
+import { labelOf, type Metric, type ReportParts } from "./parts.ts";
 
 export const METRICS = [
   { title: "QoS", of: ({ meanQos }: Figures) => meanQos, digits: 3 },
-  { title: "QoS per GPU-second", of: (one: Figures) => one.qosPerGpuSecond, digits: 3 },
+  { title: "QoS per busy GPU-second", of: (one: Figures) => one.qosPerGpuSecond, digits: 3 },
   { title: "late, %", of: ({ violations }: Figures) => violations, isPercent: true, digits: 1 },
   { title: "dropped, %", of: ({ dropped }: Figures) => dropped, isPercent: true, digits: 1 },
   { title: "score of answers", of: ({ meanScore }: Figures) => meanScore, digits: 3 },
@@ -21,6 +21,7 @@ const PLOTTED = [
   "graph",
   "graph-no-impact",
   "flat",
+  "priced-or-drop",
   "impact-or-drop",
   "greedy-or-drop",
   "greedy-score",
@@ -52,7 +53,9 @@ export function summary(parts: ReportParts): readonly Section[] {
     title: `Mean QoS at ${LOAD_NAMES.map((load) => `${load} (${LOADS[load]} requests/s)`).join(", ")} load`,
     columns: ["router", ...titles],
     rows: USUAL.map((name) =>
-      [name as Cell].concat(wheres.map((where) => parts.estimate(name, qos, where)?.mean ?? null)),
+      [labelOf(name) as Cell].concat(
+        wheres.map((where) => parts.estimate(name, qos, where)?.mean ?? null),
+      ),
     ),
     provenance: parts.provenance(wheres),
   };
@@ -61,8 +64,7 @@ export function summary(parts: ReportParts): readonly Section[] {
 
 const qos: Metric = ({ meanQos }) => meanQos;
 
-const NAMES =
-  "The first six never drop a request; `greedy-score` takes the best predicted score among the experts that are predicted to be fast enough. `greedy-or-drop` is the same rule with the right to drop what no expert can answer in time; `impact-or-drop` subtracts the predicted impact too. `oracle` is that rule with true scores and lengths: a rule that knows, no upper bound. `flat` is soft actor-critic without a graph, `graph-no-impact` without the estimator in rewards and features, `graph-potential` with the impact as a difference of potentials, `graph-keeps` is `graph` without the right to drop.";
+const NAMES = `The first six never drop a request; \`greedy-score\` takes the best predicted score among the experts that are predicted to be fast enough. \`greedy-or-drop\` is the same rule with the right to drop what no expert can answer in time; \`impact-or-drop\` subtracts the predicted impact too; told the truth, it has true scores and lengths, and is still no upper bound. \`priced-or-drop\` takes the highest s [l <= ${PRICED_RULE.limitShare} L] - ${PRICED_RULE.workPrice} x tokens / 100 x running / 10 (predicted score, latency and tokens; requests running there), and drops where that is not above 0: its two constants are fitted (\`npm run reproduce -- qos-router --fit\`), those of the other rules are not. QoS per busy GPU-second counts the time in which a GPU computes: who drops more gains. \`flat\` is soft actor-critic without a graph, \`graph-no-impact\` without the estimator in rewards and features, \`graph-potential\` with the impact as a difference of potentials, \`graph-keeps\` is \`graph\` without the right to drop.`;
 
 export function loads(parts: ReportParts): readonly Section[] {
   const sections = WORKLOADS.flatMap((arrivals): readonly Section[] => {
@@ -90,8 +92,8 @@ export function loads(parts: ReportParts): readonly Section[] {
             parts,
             arrivals,
             "per-gpu",
-            "QoS per GPU-second",
-            "QoS per GPU-second",
+            "QoS per busy GPU-second",
+            "QoS per busy GPU-second",
             ({ qosPerGpuSecond }) => qosPerGpuSecond,
           ),
           overRates(
@@ -173,7 +175,7 @@ function overRates(
     xLabel: "requests per second, three experts",
     yLabel,
     series: shown.map((name) => ({
-      name,
+      name: labelOf(name),
       points: wheres.flatMap((where) => parts.point(where.rate, name, of, where)),
     })),
     provenance: parts.provenance(wheres),

@@ -84,6 +84,17 @@ describe("judging", () => {
     expect(verdictOf(0.73)).toBe("differs");
   });
 
+  test("a note stands with a claim that differs alone, and differences of shares are points", () => {
+    const claimOf = (success: number, id: string) =>
+      judged(changed("PerLLM", { success })).find((claim) => claim.id === id)!;
+    const lost = claimOf(0, "O5 congested");
+    expect([lost.verdict, lost.note]).toEqual(["differs", expect.stringMatching(/link/)]);
+    const won = claimOf(1, "O5 congested");
+    expect(won.note).toBe("");
+    expect(claimOf(0, "O1").ours).toContain(" points (");
+    expect(claimOf(0.58, "N1 Yi-6B PerLLM").ours).toBe("58.0 % (58.0 to 58.0)");
+  });
+
   test("a claim whose runs are not there is left out", () => {
     const some = records.filter(({ id }) => !id.startsWith("drift-"));
     const ids = judged(some).map(({ id }) => id);
@@ -169,6 +180,28 @@ describe("report", () => {
       "measures as it does in 1 (congested), measurably fewer in 1 (prompt-bound)",
     );
     expect(lineOf(withDeadlinesMet("none", "none"))).toContain("measurably fewer in none");
+  });
+
+  test("PerLLM stands beside the simple rule that turned out best in each world", () => {
+    const sets = { LPC: 0.5, "LPC-measured": 0.4, "LPC-by-class": 0.7, "LPC-corrected": 0.1 };
+    const some = records.map((record) => {
+      if (!record.id.startsWith("drift-")) return record;
+      const { figures } = record.result;
+      const success = record.id.startsWith("drift-wandering-") ? 0.8 : 0.6;
+      const own = Object.entries({ ...sets, PerLLM: success, "PerLLM-retry": 0.65 }).map(
+        ([name, share]) => [name, { ...figures[name]!, success: share }] as const,
+      );
+      return { ...record, result: { figures: { ...figures, ...Object.fromEntries(own) } } };
+    });
+    const { files } = made(some);
+    // 0.6 and 0.65 beat what measures (0.4), and lose to the best, 0.7.
+    expect(files.get("README.md")).toMatch(
+      /picked after the fact: PerLLM more in 1 \(wandering\), fewer in 10 \(.*; as the product runs it more in none, fewer in 11 \(/,
+    );
+    expect(files.get("README.md")).toMatch(
+      /throttled, .*answers 50\.0 %.* as told, 40\.0 %.* as measured, 70\.0 %/,
+    );
+    expect(files.get("drifts.md")).toMatch(/\| throttled \|.* LPC-by-class \| -10\.00 .* -5\.00 /);
   });
 
   test("of a part of the jobs what there is is written", () => {

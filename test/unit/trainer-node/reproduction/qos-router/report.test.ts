@@ -133,8 +133,8 @@ describe("trainings", () => {
   });
 });
 
-const changed = (router: string, change: object): readonly JobRecord[] =>
-  records.map((record) => {
+const changed = (router: string, change: object, of = records): typeof records =>
+  of.map((record) => {
     const { figures, ...rest } = record.result as RunResult;
     const own = figures?.[router];
     if (own === undefined) return record;
@@ -239,8 +239,17 @@ describe("report", () => {
     expect(made(changed("graph", { meanQos: 99 })).get("README.md")).toContain(
       "**The network beats every simple rule**",
     );
+    const tied = changed("priced-or-drop", { meanQos: 99 });
+    const equal = made(changed("graph", { meanQos: 99 }, tied)).get("README.md");
+    expect(equal).toContain("**A simple rule does as well as the network**");
+    expect(equal).toContain("surely above 0 in 0 of 4 places and surely below in 0");
+    expect(equal).toContain("ships a simple rule, `quality-first`");
+    const better = made(changed("graph-2", { meanQos: -99 }, tied)).get("README.md");
+    expect(better).toContain("**A simple rule does as well as the network, or better**");
+    const lucky = changed("graph-2", { meanQos: -99 }, changed("graph", { meanQos: 99 }));
+    expect(made(lucky).get("README.md")).toContain("O1 real high -99.");
     const beaten = made(changed("graph", { meanQos: -99 })).get("README.md");
-    expect(beaten).toContain("**The network does not beat every simple rule**");
+    expect(beaten).toContain("**A simple rule does as well as the network, or better**");
     expect(beaten).toContain("ships a simple rule, `quality-first`");
   });
 

@@ -5,8 +5,10 @@ import {
   type FleetRouter,
   simulate,
 } from "../../../../../src/trainer-node/reproduction/qos-router/fleet.ts";
+import { fitPricedRule } from "../../../../../src/trainer-node/reproduction/qos-router/fit-priced-rule.ts";
 import {
   amongFirst,
+  pricedOrDrop,
   reordered,
   type RuleName,
   ruleOf,
@@ -73,6 +75,42 @@ describe("rules", () => {
     const onlyThere = request(0.4, answer({ predictedScore: 0.8 }), answer(short));
     expect(lastOf("greedy-or-drop", first, onlyThere)).toBe(0);
     expect(lastOf("impact-or-drop", first, onlyThere)).toBeNull();
+  });
+
+  it("priced-or-drop subtracts price x tokens / 100 x running / 10, and drops at 0 or below", () => {
+    const at = (workPrice: number, limitShare: number, ...requests: readonly FleetRequest[]) => {
+      const { outcomes } = run(pricedOrDrop({ workPrice, limitShare }), ...requests);
+      const last = outcomes.find((each) => each.request === requests.at(-1))!;
+      return last.kind === "finished" ? last.expert : null;
+    };
+    // One runs at expert 0: 50 tokens beside it cost price x 0.5 x 0.1, from a score of 0.5 against 0.4 at the idle one.
+    const beside = [
+      request(0, answer({ predictedScore: 0.9 }), answer()),
+      request(0.2, answer(), answer({ predictedScore: 0.4 })),
+    ];
+    expect(at(1.9, 1, ...beside)).toBe(0);
+    expect(at(2.1, 1, ...beside)).toBe(1);
+    // The other is late: 0.5 - 9.9 x 0.05 is above 0, 0.5 - 10.1 x 0.05 is not.
+    const alone = [beside[0]!, request(0.2, answer(), answer(short))];
+    expect(at(9.9, 1, ...alone)).toBe(0);
+    expect(at(10.1, 1, ...alone)).toBeNull();
+    // 0.012 a token is within 0.97 of 0.0125, not within 0.95 of it.
+    expect(at(0, 0.97, request(0, answer(), answer(short)))).toBe(0);
+    expect(at(0, 0.95, request(0, answer(), answer(short)))).toBeNull();
+  });
+
+  it("its fit tries every pair and puts the best first", () => {
+    const tried = fitPricedRule({
+      workPrices: [1, 50],
+      limitShares: [0.01, 0.95],
+      seeds: [101],
+      requests: 40,
+    });
+    expect(tried).toHaveLength(4);
+    // A hundredth of the limit: everything is late, so everything is dropped.
+    expect(tried.slice(2).map(({ meanQos }) => meanQos)).toEqual([0, 0]);
+    expect(tried[0]!.meanQos).toBeGreaterThan(0.3);
+    expect(tried[0]).toMatchObject({ workPrice: 1, limitShare: 0.95 });
   });
 
   it("oracle goes by true scores and lengths", () => {

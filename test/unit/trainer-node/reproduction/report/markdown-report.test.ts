@@ -139,6 +139,7 @@ As in *Fig. 5*.
 
   test("folds many raw files away, below the line that says how a table was made", () => {
     const raw = Array.from({ length: 12 }, (_, i) => `job-${i}`);
+    const padded = ["a-008", "a-009", "a-010", "b-1", "b-2", "b-3"];
     const many = report({
       sections: [
         { ...section, tables: [{ ...section.tables[0]!, provenance: { ...provenance, raw } }] },
@@ -146,6 +147,10 @@ As in *Fig. 5*.
     });
     expect(readme(many)).toContain(
       "commit `0a1b2c3`.</sub>\n\n<details><summary>12 raw files</summary>\n\nIn [raw](raw): `job-0 to 11`\n\n</details>",
+    );
+    const table = { ...section.tables[0]!, provenance: { ...provenance, raw: padded } };
+    expect(readme(report({ sections: [{ ...section, tables: [table] }] }))).toContain(
+      "In [raw](raw): `a-008 to 010`, `b-1 to 3`",
     );
   });
 
