@@ -32,7 +32,7 @@ export function shipping(parts: ReportParts): readonly string[] {
         ? "The network does not beat every simple rule"
         : below > 0
           ? "A simple rule does as well as the network, or better"
-          : "A simple rule does as well as the network";
+          : "The network is nowhere surely above a simple rule";
   const { seeds, requests } = PRICED_RULE_FIT;
   const figures = tuned.map(({ id, ours }) => `${id.slice("O6 ".length)} ${ours}`).join("; ");
   const kept = parts.claims.filter(({ id }) => id.startsWith("O2 "));

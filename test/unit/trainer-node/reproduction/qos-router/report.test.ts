@@ -241,8 +241,8 @@ describe("report", () => {
     );
     const tied = changed("priced-or-drop", { meanQos: 99 });
     const equal = made(changed("graph", { meanQos: 99 }, tied)).get("README.md");
-    expect(equal).toContain("**A simple rule does as well as the network**");
-    expect(equal).toContain("surely above 0 in 0 of 4 places and surely below in 0");
+    expect(equal).toContain("**The network is nowhere surely above a simple rule**");
+    expect(equal).toContain("surely above that rule's in 0 of 4 places and surely below it in 0");
     expect(equal).toContain("ships a simple rule, `quality-first`");
     const better = made(changed("graph-2", { meanQos: -99 }, tied)).get("README.md");
     expect(better).toContain("**A simple rule does as well as the network, or better**");
