@@ -64,6 +64,3 @@ export interface Where {
 export interface SeedView {
   figures(algorithm: string, where?: Where): Figures;
 }
-
-/** A job that did not run, or not yet. */
-export class MissingResult extends Error {}

@@ -1,7 +1,8 @@
 // The stored results by algorithm, world and seed.
 import { type JobRecord } from "../results-folder.ts";
 import { jobId, type RunParams } from "./experiments.ts";
-import { type Figures, MissingResult, type SeedView, type Where } from "./figures.ts";
+import { MissingResult } from "../report/judge-claims.ts";
+import { type Figures, type SeedView, type Where } from "./figures.ts";
 import { type RunResult } from "./run-job.ts";
 
 export class PerllmResults {

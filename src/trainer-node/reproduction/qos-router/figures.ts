@@ -65,6 +65,3 @@ export interface SeedView {
   /** Throws MissingResult where this router did not run there. */
   figures(router: string, where?: Where): Figures;
 }
-
-/** A claim needs a job that did not run. */
-export class MissingResult extends Error {}

@@ -1,9 +1,9 @@
 // The stored results by router, place and seed.
+import { MissingResult } from "../report/judge-claims.ts";
 import { type JobRecord } from "../results-folder.ts";
 import { type ArrivalKind, type RunParams, trainingId } from "./experiments.ts";
 import {
   type Figures,
-  MissingResult,
   type RunResult,
   type SeedView,
   type TrainResult,

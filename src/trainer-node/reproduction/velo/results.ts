@@ -1,4 +1,5 @@
 // The stored results by experiment, algorithm, seed and test.
+import { MissingResult } from "../report/judge-claims.ts";
 import { type JobRecord } from "../results-folder.ts";
 import { type RunParams, slug } from "./experiments.ts";
 import { type CurvePoint, type RunResult, type TestFigures } from "./figures.ts";
@@ -23,9 +24,6 @@ export interface SeedView {
 
 export const testKey = (test: TestName, execution: string, omega: number = OMEGA): string =>
   omega === OMEGA ? `${test}/${execution}` : `${test}/${execution}/${omega}`;
-
-/** A job that did not run, or not yet. */
-export class MissingResult extends Error {}
 
 export class VeloResults {
   readonly #byId: ReadonlyMap<string, JobRecord>;

@@ -1,7 +1,7 @@
 // In how many settings of the simulator the claims hold, and in which.
 import { type Cell, type Section } from "../../report/report.ts";
 import { CLAIMS } from "../claims.ts";
-import { holdsIn } from "../judge.ts";
+import { holdsIn } from "../../report/judge-claims.ts";
 import { gridView } from "../results.ts";
 import { type WorldSettings } from "../settings.ts";
 import { type ReportParts } from "./parts.ts";

@@ -3,7 +3,8 @@ import { type Point, pointOf, type Provenance } from "../../report/plot.ts";
 import { type Estimate, meanEstimate } from "../../report/statistics.ts";
 import { type ClaimResult } from "../../report/verdict.ts";
 import { jobId, type RunParams } from "../experiments.ts";
-import { type Figures, MissingResult, type SeedView, type Where } from "../figures.ts";
+import { MissingResult } from "../../report/judge-claims.ts";
+import { type Figures, type SeedView, type Where } from "../figures.ts";
 import { type PerllmResults } from "../results.ts";
 
 export interface PartsOf {

@@ -2,7 +2,7 @@
 import { type Cell, type Section } from "../../report/report.ts";
 import { CLAIMS } from "../claims.ts";
 import { type RunParams } from "../experiments.ts";
-import { holdsIn } from "../judge.ts";
+import { holdsIn } from "../../report/judge-claims.ts";
 import { gridView } from "../results.ts";
 import { type ReportParts } from "./parts.ts";
 

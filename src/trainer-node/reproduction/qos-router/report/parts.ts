@@ -5,7 +5,8 @@ import { type Estimate, meanEstimate } from "../../report/statistics.ts";
 import { type ClaimResult } from "../../report/verdict.ts";
 import { type JobRecord } from "../../results-folder.ts";
 import { type RunParams } from "../experiments.ts";
-import { type Figures, MissingResult, type SeedView, type Where } from "../figures.ts";
+import { MissingResult } from "../../report/judge-claims.ts";
+import { type Figures, type SeedView, type Where } from "../figures.ts";
 import { type QosRouterResults } from "../results.ts";
 import { ORACLE } from "../rules.ts";
 

@@ -2,7 +2,8 @@
 import { type Cell, type Section } from "../../report/report.ts";
 import { CLAIMS } from "../claims.ts";
 import { type GridResult } from "../grid.ts";
-import { gridView, holdsIn } from "../judge.ts";
+import { holdsIn } from "../../report/judge-claims.ts";
+import { gridView } from "../judge.ts";
 import { type WorldSettings } from "../settings.ts";
 import { type ReportParts } from "./parts.ts";
 
